@@ -1,0 +1,172 @@
+/**
+ * A live agent process behind a port. `claude/` implements it with the Claude Agent SDK; tests that need volume or
+ * misbehaviour run a scripted executable through the same implementation.
+ */
+import type { AgentId, ConversationKey, EntryId, Fence, Instant, SessionId } from '../base/terms.ts';
+
+/** Everything that an agent is started with. Two equal specs serve each other's conversations (see `fingerprint`). */
+export type AgentSpec = {
+  /** Undefined: the SDK's default. */
+  readonly model?: string | undefined;
+  readonly systemPrompt: string;
+  /** Built-in tools that exist for this agent, already without those that policy refuses (Bash). */
+  readonly builtinTools: readonly string[];
+  /** External MCP servers by name, as the SDK takes them. */
+  readonly mcpServers: Readonly<Record<string, unknown>>;
+  readonly thinkingBudgetTokens?: number | undefined;
+  /** Most tool round trips in one turn. */
+  readonly maxSteps: number;
+  /** The bot file's own additions to the environment, after the allow-list. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Which endpoint and credential it talks to. */
+  readonly endpoint: ModelEndpoint;
+};
+
+/** The Anthropic variables of one endpoint; nothing else of the server's environment reaches the agent. */
+export type ModelEndpoint = {
+  readonly name: 'primary' | 'fallback' | 'offline';
+  readonly env: Readonly<Record<string, string>>;
+};
+
+/** What the agent's transcript starts from. */
+export type TranscriptStart =
+  | { readonly kind: 'new'; readonly sessionId: SessionId }
+  /** Resumes at `at` (the settled entry): what came after it never happened. */
+  | { readonly kind: 'resume'; readonly sessionId: SessionId; readonly at: EntryId };
+
+export type AgentStartRequest = {
+  readonly conversation: ConversationKey;
+  readonly spec: AgentSpec;
+  readonly transcript: TranscriptStart;
+  /** The conversation's working directory; made when missing. */
+  readonly workspace: string;
+  readonly fence: Fence;
+};
+
+export type Prompt = {
+  readonly text: string;
+  /** Fresh for every attempt: a repeated one after a resume yields no result. */
+  readonly id: EntryId;
+  /** The turn's fence; transcript entries of the turn are refused once it is stale. */
+  readonly fence: Fence;
+};
+
+/** Tokens and cost of one attempt: differences of the SDK's cumulative figures. */
+export type Usage = {
+  readonly costUsd: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+};
+
+/** How a turn ended, as the process reported it; `died` and `stuck` when it reported nothing. */
+export type AgentEnd =
+  | { readonly kind: 'answered'; readonly text: string }
+  /** Steps or budget used up; `text` is what there is. */
+  | { readonly kind: 'limit'; readonly limit: 'steps' | 'budget'; readonly text: string }
+  | { readonly kind: 'interrupted'; readonly text: string }
+  /** 401, 403, 429, 5xx, dropped connections: `status` null when there was none. Its text is never a reply. */
+  | {
+      readonly kind: 'api-error';
+      readonly status: number | null;
+      readonly retryAfterMs: number | null;
+      readonly detail: string;
+    }
+  /** Resume found nothing; nothing was asked of the model. */
+  | { readonly kind: 'no-transcript'; readonly detail: string }
+  | { readonly kind: 'died'; readonly detail: string };
+
+export type AgentEvent =
+  | { readonly kind: 'text-delta'; readonly text: string }
+  | { readonly kind: 'tool-started'; readonly toolUseId: string; readonly name: string }
+  | { readonly kind: 'tool-finished'; readonly toolUseId: string; readonly failed: boolean }
+  /** The process is retrying the endpoint by itself. */
+  | { readonly kind: 'api-retry'; readonly attempt: number; readonly status: number | null }
+  /** Entries of this turn did not reach the store (`mirror_error`). */
+  | { readonly kind: 'memory-at-risk'; readonly detail: string }
+  /** Always the last event, exactly once. */
+  | {
+      readonly kind: 'ended';
+      readonly end: AgentEnd;
+      readonly usage: Usage;
+      /** The id that the latest message carried: store this one. */
+      readonly sessionId: SessionId;
+      /** The last entry of the turn in the transcript store; null when none arrived. */
+      readonly lastEntry: EntryId | null;
+    };
+
+export type Agent = {
+  readonly id: AgentId;
+  readonly pid: number;
+  readonly start: 'resumed' | 'new';
+  /** False once the process has exited or `close` was called. */
+  readonly alive: boolean;
+  /** One turn. Never throws: a dead process is an `ended` event. One at a time. */
+  send(prompt: Prompt): AsyncIterable<AgentEvent>;
+  /** Asks the running turn to end; the turn's `ended` follows. Harmless without one. */
+  interrupt(): Promise<void>;
+  /** Ends the process and its whole family (close, TERM, KILL), deletes its home; resolves when no member is left. */
+  close(): Promise<void>;
+};
+
+/** One line per live family, for stats. */
+export type AgentCensus = {
+  readonly id: AgentId;
+  readonly pid: number;
+  readonly conversation: ConversationKey;
+  readonly startedAt: Instant;
+  readonly rssMb: number | null;
+};
+
+export type Agents = {
+  /** Starts a process; at most the admitted number start at once, waiting turns first. Rejects with `AgentStartFailed`. */
+  start(request: AgentStartRequest): Promise<Agent>;
+  census(): Promise<readonly AgentCensus[]>;
+  /** Ends every family of this data folder that no live agent of this server owns: what a killed server left behind. */
+  reap(): Promise<{ readonly families: number; readonly processes: number }>;
+  /** Ends all agents at once. */
+  closeAll(): Promise<void>;
+};
+
+/** The process did not come up; `detail` is for the log, never for a room. */
+export class AgentStartFailed extends Error {
+  constructor(detail: string, options?: ErrorOptions) {
+    super(`the agent process did not start: ${detail}`, options);
+    this.name = 'AgentStartFailed';
+  }
+}
+
+/** One line of a transcript; opaque but for these. */
+export type TranscriptEntry = {
+  readonly type: string;
+  readonly uuid?: string;
+  readonly [field: string]: unknown;
+};
+
+/** Where transcripts live: our backend of the SDK's `SessionStore`. `subpath` null is the main transcript. */
+export type TranscriptStore = {
+  /** In order; an entry whose uuid is there already is skipped. Throws `LeaseLost` when the fence is stale. */
+  append(
+    owner: TranscriptOwner,
+    sessionId: SessionId,
+    subpath: string | null,
+    entries: readonly TranscriptEntry[],
+  ): Promise<void>;
+  /** All entries in order; null when the session was never written. */
+  load(sessionId: SessionId, subpath: string | null): Promise<readonly TranscriptEntry[] | null>;
+  subpaths(sessionId: SessionId): Promise<readonly string[]>;
+  delete(sessionId: SessionId): Promise<void>;
+};
+export type TranscriptOwner = { readonly conversation: ConversationKey; readonly fence: Fence };
+
+/** The registry of agent processes: what each was doing, for whoever comes after a crash. */
+export type AgentRegistry = {
+  started(agent: {
+    readonly id: AgentId;
+    readonly pid: number;
+    readonly conversation: ConversationKey;
+    readonly sessionId: SessionId;
+  }): Promise<void>;
+  ended(id: AgentId): Promise<void>;
+};

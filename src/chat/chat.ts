@@ -1,0 +1,56 @@
+/**
+ * Chat platforms behind one port: where replies go and where a bot's own words can be read back.
+ * Implementations: `campfire/`, `builtin/`. Nothing outside this folder knows which one runs.
+ */
+import type { BotId, ChatName, RoomId, UserId } from '../base/terms.ts';
+
+/** Where a reply goes. The key (Campfire's bot key) comes from the bot file, the environment or an authenticated webhook. */
+export type ReplyTarget = {
+  readonly roomId: RoomId;
+  readonly botId: BotId;
+};
+
+/**
+ * What became of a post.
+ *
+ * - `sent`: the platform has it; `platformId` is its message id there.
+ * - `retry`: the platform certainly does not have it; try again, not before `afterMs` when given.
+ * - `unknown`: it may or may not have it (timeout, reset, 5xx after the body was written): read back before sending again.
+ * - `refused`: it will never take it; the row is buried with the reason.
+ */
+export type SendOutcome =
+  | { readonly kind: 'sent'; readonly platformId: string | null }
+  | { readonly kind: 'retry'; readonly reason: string; readonly afterMs?: number }
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'key_refused' | 'room_gone' | 'no_key' | 'rejected';
+      readonly detail: string;
+    };
+
+/** A message of the bot's own as it stands in the room. */
+export type OwnMessage = { readonly platformId: string; readonly plainText: string };
+
+export type Chat = {
+  readonly name: ChatName;
+
+  /** Posts Markdown, rendered to what the platform shows. Never throws for what the platform answers. */
+  send(target: ReplyTarget, markdown: string): Promise<SendOutcome>;
+
+  /** The HTML that `send` posts for this Markdown; what reconcile compares against. */
+  render(markdown: string): string;
+
+  /**
+   * The bot's own messages in the room after `afterId` (null: the newest page), oldest first;
+   * `'unreadable'` when this platform (an older Campfire without its database) cannot be read.
+   */
+  readOwn(target: ReplyTarget, afterId: string | null): Promise<readonly OwnMessage[] | 'unreadable'>;
+
+  /** Whether the author is a bot of that platform; null when nothing readable says so. */
+  isBot(target: ReplyTarget, author: UserId): Promise<boolean | null>;
+};
+
+/** Letters and digits of a text, lower case: two posts with the same ones are the same post (white space and markup drift). */
+export function lettersAndDigits(text: string): string {
+  return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+}

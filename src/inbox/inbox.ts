@@ -1,0 +1,109 @@
+/**
+ * Messages accepted and not yet answered. A row is on disk before the webhook is answered and leaves its
+ * non-terminal states only through a fenced settle.
+ *
+ *   waiting ──claim──▶ running ──settle──▶ settled{answered|notice}
+ *      ▲                  │ ──bury───▶ buried (after 3 attempts, or too old), with a notice
+ *      └────give back─────┘            ignored{bot|rejected|not_allowed} (never ran)
+ *
+ * Terminal states never change.
+ */
+import type {
+  BotId,
+  ChatName,
+  ConversationKey,
+  EntryId,
+  InboxId,
+  Instant,
+  Lease,
+  RoomId,
+  UserId,
+} from '../base/terms.ts';
+
+/** What a webhook says, parsed; `messageId` null means that it cannot be deduplicated. */
+export type IncomingMessage = {
+  readonly conversation: ConversationKey;
+  readonly chat: ChatName;
+  readonly roomId: RoomId;
+  /** Null in a direct room. */
+  readonly roomName: string | null;
+  readonly botId: BotId;
+  readonly userId: UserId;
+  readonly userName: string;
+  readonly messageId: string | null;
+  readonly text: string;
+  readonly receivedAt: Instant;
+};
+
+export type AcceptOutcome =
+  | { readonly kind: 'accepted'; readonly id: InboxId; readonly idReused: boolean }
+  | { readonly kind: 'duplicate' };
+
+export type InboxState = 'waiting' | 'running' | 'settled' | 'buried' | 'ignored';
+export type IgnoreReason = 'bot' | 'rejected' | 'not_allowed';
+
+export type InboxMessage = Omit<IncomingMessage, 'receivedAt'> & {
+  readonly id: InboxId;
+  readonly state: InboxState;
+  /** How often a turn has claimed it, this one included. */
+  readonly attempts: number;
+  readonly acceptedAt: Instant;
+  /** The UUID that the prompt of the last attempt carried in the transcript; null before the first. */
+  readonly promptId: EntryId | null;
+};
+
+/** How waiting messages join a turn; `interrupt` and `reject` act when a message is accepted (issue: double texting). */
+export type ClaimMode = 'one' | 'same-author';
+
+/** A terminal outcome for `bury`. */
+export type BuryReason = 'attempts' | 'too_old' | 'connection_trouble' | 'stopped';
+
+export type Inbox = {
+  /**
+   * Dedupe key and row in one transaction, synced to disk when this resolves. The same key with another author or
+   * other text is a new message (`idReused`): ids restart when a chat is restored. Rejects when the database does.
+   */
+  accept(message: IncomingMessage): Promise<AcceptOutcome>;
+
+  /**
+   * Takes the oldest due message (with `same-author`: all due ones in a row from its author) to `running`, attempt + 1,
+   * with `promptId`; committed when this resolves. A row left `running` by an older fence is taken first, as itself.
+   * Empty when nothing is due. Throws `LeaseLost`.
+   */
+  claim(lease: Lease, mode: ClaimMode, promptId: EntryId): Promise<readonly InboxMessage[]>;
+
+  /** Ends a message that no turn will run (loop guard, allow-lists). Throws `LeaseLost`. */
+  ignore(lease: Lease, id: InboxId, reason: IgnoreReason): Promise<void>;
+
+  /** Conversations with something due at `now` (waiting and past `not_before`, or running without a live lease), oldest first. */
+  due(now: Instant, limit: number): Promise<readonly ConversationKey[]>;
+
+  /**
+   * Waiting messages accepted before `before` that were not yet told that it takes longer, marked as told in the same
+   * transaction. Back-off does not count: a row with a `not_before` is left out.
+   */
+  markOverdue(before: Instant, limit: number): Promise<readonly InboxMessage[]>;
+
+  /** Waiting messages accepted before `before`, for the overloaded notice. */
+  tooOld(before: Instant, limit: number): Promise<readonly InboxMessage[]>;
+
+  counts(): Promise<{
+    readonly total: number;
+    readonly waiting: number;
+    readonly running: number;
+    readonly oldestWaitingAt: Instant | null;
+  }>;
+  /** Waiting messages of each conversation that has any, at most `limit` of them. */
+  waitingByConversation(limit: number): Promise<ReadonlyMap<ConversationKey, number>>;
+};
+
+/** The inbox's part of a turn's one transaction. */
+export type InboxSettlement = {
+  settle(ids: readonly InboxId[], end: 'answered' | 'notice'): Promise<void>;
+  /** Back to `waiting`, not before `notBefore`; `countAttempt: false` forgets this attempt (a drain is nobody's fault). */
+  giveBack(
+    ids: readonly InboxId[],
+    back: { readonly notBefore: Instant | null; readonly countAttempt: boolean },
+  ): Promise<void>;
+  bury(ids: readonly InboxId[], reason: BuryReason): Promise<void>;
+};

@@ -1,0 +1,101 @@
+/**
+ * Replies owed to a room. Everything that a room sees is one of these rows.
+ *
+ *   owed ──claim──▶ sending ──▶ sent
+ *    ▲                 │ ────▶ unknown ──reconcile──▶ sent | owed
+ *    └──── back-off ───┘ ────▶ buried{reason}
+ *
+ * Rows of one (chat, room, bot) go out in the order of their ids; nothing overtakes a row that is
+ * `sending`, `unknown` or backed off. Terminal states (`sent`, `buried`) never change.
+ */
+
+import type { BotId, ChatName, ConversationKey, InboxId, Instant, OutboxId, RoomId } from '../base/terms.ts';
+import type { SendOutcome } from '../chat/chat.ts';
+
+export type OutboxState = 'owed' | 'sending' | 'unknown' | 'sent' | 'buried';
+
+/** What a row is for the room; the texts of all but `reply` live in one file per language (`bots/texts/`). */
+export type ReplyKind =
+  | 'reply'
+  | 'working'
+  | 'busy'
+  | 'takes_longer'
+  | 'overloaded'
+  | 'timed_out'
+  | 'connection_trouble'
+  | 'budget_reached'
+  | 'fresh_start'
+  | 'stopped'
+  | 'help'
+  | 'nothing_to_say';
+
+export type NewReply = {
+  readonly conversation: ConversationKey;
+  readonly chat: ChatName;
+  readonly roomId: RoomId;
+  readonly botId: BotId;
+  /** The message it answers; null for a remark that belongs to none. */
+  readonly inboxId: InboxId | null;
+  readonly kind: ReplyKind;
+  readonly markdown: string;
+};
+
+export type OutboxRow = NewReply & {
+  readonly id: OutboxId;
+  readonly state: OutboxState;
+  /** Sends begun so far, this one included. */
+  readonly attempts: number;
+  readonly createdAt: Instant;
+  /** When the last send began; null before the first. */
+  readonly sendingAt: Instant | null;
+  readonly platformId: string | null;
+};
+
+/** What the sender decided about a row that it had claimed. */
+export type SendResult =
+  | { readonly kind: 'sent'; readonly platformId: string | null }
+  | {
+      readonly kind: 'owed';
+      readonly notBefore: Instant;
+      readonly reason: string;
+      readonly mayBeDouble?: boolean;
+    }
+  | { readonly kind: 'unknown'; readonly notBefore: Instant; readonly reason: string }
+  | {
+      readonly kind: 'buried';
+      readonly reason: Extract<SendOutcome, { kind: 'refused' }>['reason'] | 'too_old';
+    };
+
+export type Outbox = {
+  /** Adds remarks outside a turn (busy, takes longer). A turn's own replies go through its transaction. */
+  add(replies: readonly NewReply[]): Promise<void>;
+
+  /**
+   * At most one row of each (chat, room, bot): its oldest non-terminal one, where that is due at `now` — `owed` rows
+   * become `sending` with attempt + 1 and `sendingAt = now`, committed when this resolves; `unknown` rows, and rows
+   * left `sending` by a dead process, come back as `unknown` to be reconciled. `busy` lanes are skipped.
+   */
+  claim(now: Instant, busy: ReadonlySet<string>, limit: number): Promise<readonly OutboxRow[]>;
+
+  finish(id: OutboxId, result: SendResult): Promise<void>;
+
+  /** Platform ids that `sent` rows of this lane hold, and the newest of them (where reading back starts). */
+  sentIds(
+    row: Pick<OutboxRow, 'chat' | 'roomId' | 'botId'>,
+  ): Promise<{ readonly ids: ReadonlySet<string>; readonly newest: string | null }>;
+
+  counts(): Promise<{
+    readonly owed: number;
+    readonly unknown: number;
+    readonly buried: number;
+    readonly oldestOwedAt: Instant | null;
+  }>;
+};
+
+/** The outbox's part of a turn's one transaction. */
+export type OutboxAddition = { add(replies: readonly NewReply[]): Promise<void> };
+
+/** Rows of one lane keep their order; lanes go side by side. */
+export function laneOf(row: Pick<OutboxRow, 'chat' | 'roomId' | 'botId'>): string {
+  return JSON.stringify([row.chat, row.roomId, row.botId]);
+}

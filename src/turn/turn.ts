@@ -1,0 +1,74 @@
+/** One turn: a conversation's next message in, its replies out, committed together. */
+import type { Usage } from '../agent/agent.ts';
+import type {
+  BotId,
+  ConversationKey,
+  InboxId,
+  Instant,
+  Lease,
+  SessionId,
+  Start,
+  Tier,
+  UserId,
+} from '../base/terms.ts';
+import type { InboxSettlement } from '../inbox/inbox.ts';
+import type { OutboxAddition } from '../outbox/outbox.ts';
+import type { SessionSettlement } from '../session/session.ts';
+
+/** What a turn was and how long its parts took: the page, the metrics and `/api/events` show it. Times in ms. */
+export type TurnRecord = {
+  readonly conversation: ConversationKey;
+  readonly botId: BotId;
+  readonly sessionId: SessionId;
+  readonly inboxIds: readonly InboxId[];
+  readonly tier: Tier;
+  readonly start: Start;
+  readonly reason: string;
+  readonly outcome: string;
+  readonly attempt: number;
+  readonly endedAt: Instant;
+  /** Accepted → the turn began. */
+  readonly waitedMs: number;
+  /** → the agent was there. */
+  readonly openedMs: number;
+  /** Prompt sent → first text; null when there was none. */
+  readonly firstTextMs: number | null;
+  /** Prompt sent → end. */
+  readonly answeredMs: number;
+};
+
+/** One attempt's cost, settled or not. */
+export type LedgerEntry = {
+  readonly conversation: ConversationKey;
+  readonly botId: BotId;
+  readonly userId: UserId;
+  readonly sessionId: SessionId;
+  readonly outcome: string;
+  readonly usage: Usage;
+  readonly at: Instant;
+};
+
+export type TurnTransaction = {
+  readonly inbox: InboxSettlement;
+  readonly outbox: OutboxAddition;
+  readonly sessions: SessionSettlement;
+  readonly ledger: { add(entry: LedgerEntry): Promise<void> };
+  readonly turns: { add(record: TurnRecord): Promise<void> };
+};
+
+export type TurnStore = {
+  /** Runs `work` in one transaction that checks the lease's fence inside it. Throws `LeaseLost`, writing nothing. */
+  transaction<Result>(lease: Lease, work: (tx: TurnTransaction) => Promise<Result>): Promise<Result>;
+  /** The newest turns, newest first, of one conversation or all. */
+  recent(conversation: ConversationKey | null, limit: number): Promise<readonly TurnRecord[]>;
+};
+
+/** What watchers of a conversation see while it happens. */
+export type TurnEvent = { readonly conversation: ConversationKey } & (
+  | { readonly type: 'turn.started'; readonly tier: Tier; readonly start: Start; readonly reason: string }
+  | { readonly type: 'text.delta'; readonly text: string }
+  | { readonly type: 'tool.started'; readonly name: string }
+  | { readonly type: 'tool.finished'; readonly failed: boolean }
+  | { readonly type: 'turn.finished'; readonly turn: TurnRecord }
+  | { readonly type: 'turn.failed'; readonly outcome: string }
+);
