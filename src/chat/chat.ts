@@ -54,3 +54,26 @@ export type Chat = {
 export function lettersAndDigits(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
 }
+
+/** One message of the built-in room, as its page shows it. */
+export type RoomMessage = {
+  readonly id: number;
+  readonly roomId: RoomId;
+  readonly author: { readonly id: string; readonly name: string; readonly isBot: boolean };
+  readonly html: string;
+  readonly plainText: string;
+  readonly createdAt: number;
+};
+
+/** Where the built-in room's messages are kept. */
+export type RoomStore = {
+  add(message: Omit<RoomMessage, 'id'>): Promise<RoomMessage>;
+  /** Messages after `afterId` (null: the newest), oldest first, at most `limit`. */
+  list(room: RoomId, afterId: number | null, limit: number): Promise<readonly RoomMessage[]>;
+};
+
+/** Bot keys learned from authenticated webhooks, for bots whose file names none. Never logged. */
+export type BotKeys = {
+  learned(chat: ChatName, bot: BotId): Promise<string | null>;
+  learn(chat: ChatName, bot: BotId, key: string): Promise<void>;
+};
