@@ -156,6 +156,11 @@ export type TranscriptStore = {
   /** All entries in order; null when the session was never written. */
   load(sessionId: SessionId, subpath: string | null): Promise<readonly TranscriptEntry[] | null>;
   subpaths(sessionId: SessionId): Promise<readonly string[]>;
+  /**
+   * Entries of the main transcript after `entry` (null: all of them), in order; null when the session, or that entry
+   * in it, is not there. Reads no more than what it returns.
+   */
+  after(sessionId: SessionId, entry: EntryId | null): Promise<readonly TranscriptEntry[] | null>;
   delete(sessionId: SessionId): Promise<void>;
 };
 export type TranscriptOwner = { readonly conversation: ConversationKey; readonly fence: Fence };

@@ -40,7 +40,7 @@ export type AcceptOutcome =
   | { readonly kind: 'duplicate' };
 
 export type InboxState = 'waiting' | 'running' | 'settled' | 'buried' | 'ignored';
-export type IgnoreReason = 'bot' | 'rejected' | 'not_allowed';
+export type IgnoreReason = 'bot' | 'not_allowed';
 
 export type InboxMessage = Omit<IncomingMessage, 'receivedAt'> & {
   readonly id: InboxId;
@@ -48,7 +48,7 @@ export type InboxMessage = Omit<IncomingMessage, 'receivedAt'> & {
   /** How often a turn has claimed it, this one included. */
   readonly attempts: number;
   readonly acceptedAt: Instant;
-  /** The UUID that the prompt of the last attempt carried in the transcript; null before the first. */
+  /** The UUID that the prompt of the attempt before this one carried in the transcript; null when there was none. */
   readonly promptId: EntryId | null;
 };
 
@@ -72,6 +72,15 @@ export type Inbox = {
    */
   claim(lease: Lease, mode: ClaimMode, promptId: EntryId): Promise<readonly InboxMessage[]>;
 
+  /** The message that `claim` would take next (due, or left running by an older fence); null when nothing is due. */
+  peek(conversation: ConversationKey): Promise<InboxMessage | null>;
+
+  /**
+   * Takes exactly the unfinished messages whose last attempt carried `promptId` to `running` without counting an
+   * attempt: their answer was found in the transcript. Empty when there are none. Throws `LeaseLost`.
+   */
+  claimAnswered(lease: Lease, promptId: EntryId): Promise<readonly InboxMessage[]>;
+
   /** Ends a message that no turn will run (loop guard, allow-lists). Throws `LeaseLost`. */
   ignore(lease: Lease, id: InboxId, reason: IgnoreReason): Promise<void>;
 
@@ -84,8 +93,6 @@ export type Inbox = {
    */
   markOverdue(before: Instant, limit: number): Promise<readonly InboxMessage[]>;
 
-  /** Waiting messages accepted before `before`, for the overloaded notice. */
-  tooOld(before: Instant, limit: number): Promise<readonly InboxMessage[]>;
 
   counts(): Promise<{
     readonly total: number;
