@@ -24,6 +24,7 @@ export type ReplyKind =
   | 'timed_out'
   | 'connection_trouble'
   | 'budget_reached'
+  | 'step_limit'
   | 'fresh_start'
   | 'stopped'
   | 'help'

@@ -1,7 +1,17 @@
 /** Which agent process serves a conversation, and from what its turn starts: hot, warm or cold. */
-import type { Agent, Usage } from '../agent/agent.ts';
-import type { ConversationKey, EntryId, Instant, Lease, SessionId, Start, Tier } from '../base/terms.ts';
+import type { Agent, AgentSpec, Usage } from '../agent/agent.ts';
+import type {
+  AgentId,
+  ConversationKey,
+  EntryId,
+  Instant,
+  Lease,
+  SessionId,
+  Start,
+  Tier,
+} from '../base/terms.ts';
 import type { Bot } from '../bots/bots.ts';
+import type { Tail } from './read-tail.ts';
 
 /**
  *   provisional ──first settle──▶ active ──▶ expired (TTL) | lost (no transcript) | quarantined | forgotten
@@ -35,14 +45,15 @@ export type SessionRecords = {
   begin(
     lease: Lease,
     record: SessionRecord,
-    former: Exclude<SessionState, 'provisional' | 'active'> | null,
+    former: 'expired' | 'lost' | 'quarantined' | null,
   ): Promise<void>;
-  /** Ends a record (and, when forgotten, its transcript and the bodies of the conversation's rows). */
-  end(
-    lease: Lease,
-    sessionId: SessionId,
-    state: Exclude<SessionState, 'provisional' | 'active'>,
-  ): Promise<void>;
+  /** Ends a current record whose session cannot go on. */
+  end(lease: Lease, sessionId: SessionId, state: 'expired' | 'lost' | 'quarantined'): Promise<void>;
+  /**
+   * Ends all the conversation's records as `forgotten`, deletes their transcripts, blanks the text of its inbox and
+   * outbox rows and buries its unfinished messages as `stopped`; one transaction, under a lease just seized.
+   */
+  forget(lease: Lease): Promise<void>;
   /** Current records of the conversations, newest use first. */
   list(limit: number): Promise<readonly SessionRecord[]>;
   /** Conversations with anything to forget, of one room or all. */
@@ -61,13 +72,58 @@ export type SessionSettlement = {
   }): Promise<void>;
 };
 
-/** An agent that is ours for one turn, with what the turn's record says of it. */
+/** From what a turn will start, before anything is started. */
+export type SessionPlan = {
+  readonly lease: Lease;
+  readonly bot: Bot;
+  readonly tier: Tier;
+  /** Why this tier, in words. */
+  readonly reason: string;
+  /** How the record ends when the turn starts cold; null: it goes on, or there is none. */
+  readonly ends: 'expired' | 'lost' | null;
+  readonly record: SessionRecord | null;
+  /** What an attempt that never settled left behind. */
+  readonly tail: Tail;
+  readonly spec: AgentSpec;
+  readonly fingerprint: string;
+};
+
+/** An agent that is ours for one turn. Exactly one of `keep` and `abandon` ends it. */
 export type OpenSession = {
   readonly agent: Agent;
-  readonly bot: Bot;
   readonly sessionId: SessionId;
   readonly tier: Tier;
   readonly start: Start;
-  /** Why this tier: the facts that decided, in words. */
   readonly reason: string;
+  /** The turn settled: the process waits for the conversation's next message. */
+  keep(settled: SettledTurn): void;
+  /** The turn did not settle, so it never happened: its process is ended. */
+  abandon(): Promise<void>;
 };
+
+export type SettledTurn = Parameters<SessionSettlement['settle']>[0];
+
+export type Sessions = {
+  /** Decides the tier and reads the unsettled tail; starts nothing, writes nothing. */
+  plan(lease: Lease, bot: Bot): Promise<SessionPlan>;
+  /** The agent of the plan: reused, or started after its record is on disk. Rejects with `AgentStartFailed`. */
+  open(plan: SessionPlan): Promise<OpenSession>;
+  /** The stored session could not be resumed: the next plan is cold. */
+  lose(plan: SessionPlan): Promise<void>;
+  /** Ends the process and deletes everything that the conversation remembers. */
+  forget(conversation: ConversationKey): Promise<void>;
+  /** Closes processes whose conversation is older than its time to live. */
+  sweep(): Promise<void>;
+  live(): readonly LiveSession[];
+  /** Closes every process; the sessions stay. */
+  closeAll(): Promise<void>;
+};
+
+/** A conversation with a live process, for stats. */
+export type LiveSession = {
+  readonly record: SessionRecord;
+  readonly agentId: AgentId;
+  readonly busy: boolean;
+};
+
+export { makeSessions } from './sessions.ts';

@@ -1,5 +1,6 @@
 /** One turn: a conversation's next message in, its replies out, committed together. */
 import type { Usage } from '../agent/agent.ts';
+import type { Clock } from '../base/clock.ts';
 import type {
   BotId,
   ConversationKey,
@@ -11,9 +12,13 @@ import type {
   Tier,
   UserId,
 } from '../base/terms.ts';
-import type { InboxSettlement } from '../inbox/inbox.ts';
+import type { Bots } from '../bots/bots.ts';
+import type { Inbox, InboxMessage, InboxSettlement } from '../inbox/inbox.ts';
 import type { OutboxAddition } from '../outbox/outbox.ts';
-import type { SessionSettlement } from '../session/session.ts';
+import type { SessionSettlement, Sessions } from '../session/session.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { LoopBreaker } from './loop-breaker.ts';
+import type { NoticeText } from './replies.ts';
 
 /** What a turn was and how long its parts took: the page, the metrics and `/api/events` show it. Times in ms. */
 export type TurnRecord = {
@@ -69,6 +74,38 @@ export type TurnEvent = { readonly conversation: ConversationKey } & (
   | { readonly type: 'text.delta'; readonly text: string }
   | { readonly type: 'tool.started'; readonly name: string }
   | { readonly type: 'tool.finished'; readonly failed: boolean }
-  | { readonly type: 'turn.finished'; readonly turn: TurnRecord }
-  | { readonly type: 'turn.failed'; readonly outcome: string }
+  | { readonly type: 'turn.finished' | 'turn.failed'; readonly outcome: string; readonly turn: TurnRecord }
 );
+
+/** What the queue and a running turn tell each other. */
+export type TurnWatch = {
+  /** Asks the turn to end; its `reason` is `drain` or `stopped`. */
+  readonly abort: AbortSignal;
+  /** The turn has committed: what is accepted from now on does not wait for it. */
+  committed(): void;
+};
+
+export type TurnOutcome = { readonly kind: 'idle' } | { readonly kind: 'ran'; readonly outcome: string };
+
+export type TurnDeps = {
+  readonly inbox: Pick<Inbox, 'peek' | 'claim' | 'claimAnswered' | 'ignore'>;
+  readonly sessions: Sessions;
+  readonly store: Pick<TurnStore, 'transaction'>;
+  readonly bots: Pick<Bots, 'get'>;
+  readonly loopBreaker: LoopBreaker;
+  readonly noticeText: NoticeText;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** IANA name of the zone in which dates are told. */
+  readonly timeZone: string;
+  readonly limits: { readonly stuckAfterMs: number; readonly graceMs: number; readonly maxAgeMs: number };
+  /** Whether the author is a bot; null when nothing readable says so. */
+  isBot(message: InboxMessage): Promise<boolean | null>;
+  publish(event: TurnEvent): void;
+  /** Replies were committed: the sender may look. */
+  owed(): void;
+};
+
+export { makeLoopBreaker } from './loop-breaker.ts';
+export { type NoticeText, noticeTo } from './replies.ts';
+export { runTurn } from './run-turn.ts';

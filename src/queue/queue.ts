@@ -1,0 +1,47 @@
+/** One turn at a time per conversation, several conversations at once; waking is fast, polling is the safety net. */
+import type { Clock } from '../base/clock.ts';
+import type { ConversationKey, Instant, Lease } from '../base/terms.ts';
+import type { Leases } from '../cluster/cluster.ts';
+import type { Inbox, InboxMessage } from '../inbox/inbox.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { TurnOutcome, TurnWatch } from '../turn/turn.ts';
+
+export type QueueDeps = {
+  readonly inbox: Pick<Inbox, 'due' | 'markOverdue'>;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  runTurn(lease: Lease, watch: TurnWatch): Promise<TurnOutcome>;
+  /** Tells a room that its message waits behind a running turn, or waits long. A remark, not an end. */
+  remark(
+    conversation: ConversationKey,
+    kind: 'busy' | 'takes_longer',
+    message: InboxMessage | null,
+  ): Promise<void>;
+  readonly limits: {
+    /** Turns that run at once. */
+    readonly atOnce: number;
+    readonly pollMs: number;
+    readonly renewMs: number;
+    /** A message that has waited so long is told once that it takes longer. */
+    readonly overdueMs: number;
+  };
+};
+
+/** A conversation whose turn is under way, for stats. */
+export type ActiveTurn = { readonly conversation: ConversationKey; readonly since: Instant };
+
+export type Queue = {
+  /** Something was accepted for the conversation. Never blocks, never throws. */
+  wake(conversation: ConversationKey): void;
+  start(): void;
+  active(): readonly ActiveTurn[];
+  /** Asks the conversation's running turn to end; false when none runs. */
+  interrupt(conversation: ConversationKey): boolean;
+  /** Resolves when the conversation runs no turn. */
+  idle(conversation: ConversationKey): Promise<void>;
+  /** No new turns; resolves when the running ones have ended, after `drainMs` by interrupting them. */
+  drain(drainMs: number): Promise<void>;
+};
+
+export { makeQueue } from './run-queue.ts';

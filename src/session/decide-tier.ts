@@ -1,0 +1,46 @@
+import type { Instant, Tier } from '../base/terms.ts';
+import type { SessionState } from './session.ts';
+
+/** What is known of a conversation when its next turn begins. */
+export type TierFacts = {
+  readonly now: Instant;
+  /** Null: never expires. */
+  readonly ttlMs: number | null;
+  readonly record: { readonly state: SessionState; readonly lastUsedAt: Instant } | null;
+  /** The process that served it before, if it is still there. */
+  readonly live: { readonly healthy: boolean; readonly sameFingerprint: boolean } | null;
+  /** Whether the stored transcript reaches the settled entry; `unread` while a live process makes it irrelevant. */
+  readonly transcript: 'reaches' | 'missing' | 'unread';
+  /** `SESSION_RESUME`. */
+  readonly resume: boolean;
+};
+
+/** `ends`: how the record that it had ends, when the turn starts cold. */
+export type TierDecision = {
+  readonly tier: Tier;
+  readonly reason: string;
+  readonly ends: 'expired' | 'lost' | null;
+};
+
+/** From what a turn starts. The first rule that applies decides. */
+export function decideTier(facts: TierFacts): TierDecision {
+  const { record, live, ttlMs } = facts;
+  if (record === null) return cold('first message of this conversation', null);
+  if (ttlMs !== null && facts.now - record.lastUsedAt > ttlMs)
+    return cold('idle for longer than its time to live', 'expired');
+  if (live?.healthy && live.sameFingerprint)
+    return { tier: 'hot', reason: 'its process is still here', ends: null };
+  if (record.state !== 'active') return cold('no turn of its session has settled yet', 'lost');
+  if (!facts.resume) return cold('resuming is switched off', 'lost');
+  if (facts.transcript !== 'reaches') return cold('its transcript is gone', 'lost');
+  return { tier: 'warm', reason: whyNotHot(live), ends: null };
+}
+
+function cold(reason: string, ends: TierDecision['ends']): TierDecision {
+  return { tier: 'cold', reason, ends };
+}
+
+function whyNotHot(live: TierFacts['live']): string {
+  if (live === null) return 'its process is gone, its transcript is here';
+  return live.healthy ? 'its bot was changed' : 'its process died';
+}

@@ -1,0 +1,82 @@
+import type { Agent, AgentEvent, Prompt } from '../agent/agent.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Instant } from '../base/terms.ts';
+import type { Interruption } from './decide-end.ts';
+import { decideStuck, nextLook } from './decide-stuck.ts';
+
+export type AnswerLimits = {
+  readonly turnTimeoutMs: number;
+  readonly stuckAfterMs: number;
+  /** How long an interrupted turn may take to end before its family is ended. */
+  readonly graceMs: number;
+};
+
+export type CollectedAnswer = Extract<AgentEvent, { kind: 'ended' }> & {
+  readonly interruption: Interruption;
+  readonly sentAt: Instant;
+  /** Null when there was no text. */
+  readonly firstTextAt: Instant | null;
+  /** Entries of this turn did not all reach the store. */
+  readonly memoryAtRisk: boolean;
+};
+
+/** Sends the prompt and listens until the turn has ended, cutting in when it is stuck, over its limit, or asked to. */
+export async function collectAnswer(
+  agent: Agent,
+  prompt: Prompt,
+  limits: AnswerLimits,
+  deps: { readonly clock: Clock; readonly signal: AbortSignal; onEvent(event: AgentEvent): void },
+): Promise<CollectedAnswer> {
+  const { clock, signal } = deps;
+  const sentAt = clock.now();
+  const runningTools = new Set<string>();
+  let heardAt = sentAt;
+  let firstTextAt: Instant | null = null;
+  let memoryAtRisk = false;
+  let interruption: Interruption = 'none';
+  let cancelLook = (): void => {};
+
+  const facts = () => ({
+    ...limits,
+    now: clock.now(),
+    startedAt: sentAt,
+    heardAt,
+    toolsRunning: runningTools.size,
+  });
+
+  function look(): void {
+    const stuck = decideStuck(facts());
+    if (stuck !== null) cutIn(stuck);
+    else cancelLook = clock.after(Math.max(1, nextLook(facts()) - clock.now()), look);
+  }
+
+  function cutIn(why: Interruption): void {
+    if (interruption !== 'none') return;
+    interruption = why;
+    cancelLook();
+    // An agent that ignores the interrupt, or whose pipe is stuck, is ended with everything that it started.
+    cancelLook = clock.after(limits.graceMs, () => void agent.close());
+    agent.interrupt().catch(() => agent.close());
+  }
+
+  const onAbort = () => cutIn(signal.reason === 'drain' ? 'drain' : 'stopped');
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else look();
+
+  try {
+    for await (const event of agent.send(prompt)) {
+      heardAt = clock.now();
+      if (event.kind === 'text-delta') firstTextAt ??= heardAt;
+      if (event.kind === 'tool-started') runningTools.add(event.toolUseId);
+      if (event.kind === 'tool-finished') runningTools.delete(event.toolUseId);
+      if (event.kind === 'memory-at-risk') memoryAtRisk = true;
+      if (event.kind === 'ended') return { ...event, interruption, sentAt, firstTextAt, memoryAtRisk };
+      deps.onEvent(event);
+    }
+    throw new Error('an agent ends every turn with an ended event');
+  } finally {
+    cancelLook();
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,83 @@
+import { unreachable } from '../base/errors.ts';
+import type { Bot } from '../bots/bots.ts';
+import type { InboxMessage } from '../inbox/inbox.ts';
+import type { OpenSession, SessionPlan } from '../session/session.ts';
+import type { CollectedAnswer } from './collect-answer.ts';
+import type { TurnEnd } from './decide-end.ts';
+import { noticeTo, replyTo } from './replies.ts';
+import type { LedgerEntry, TurnDeps, TurnRecord, TurnTransaction, TurnWatch } from './turn.ts';
+
+export type FinishedTurn = {
+  readonly plan: SessionPlan;
+  readonly session: OpenSession;
+  readonly messages: readonly InboxMessage[];
+  readonly answer: CollectedAnswer;
+  readonly end: TurnEnd;
+  readonly record: TurnRecord;
+};
+
+/** Everything that the turn changes, in one fenced transaction; then the process is kept or ended to match. */
+export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: TurnDeps): Promise<void> {
+  const { plan, session, messages, answer, end, record } = turn;
+  const first = messages[0];
+  if (first === undefined) throw new Error('a turn has messages');
+  // A dead process may have left a dangling entry behind: the session then stays at its last settled one.
+  const settledEntry = end.kind === 'settle' && answer.end.kind !== 'died' ? answer.lastEntry : null;
+  const settled = settledEntry && {
+    sessionId: answer.sessionId,
+    settledEntry,
+    tier: session.tier,
+    start: session.start,
+    cumulative: answer.cumulative,
+    at: record.endedAt,
+  };
+  try {
+    await deps.store.transaction(plan.lease, async (tx) => {
+      const { sessionId, usage } = answer;
+      await tx.ledger.add({ ...bookedTo(first), sessionId, outcome: end.outcome, usage, at: record.endedAt });
+      await tx.turns.add(record);
+      await finishMessages(tx, messages, end, plan.bot, deps, end.kind === 'settle' ? end.text : null);
+      if (settled) await tx.sessions.settle(settled);
+    });
+  } catch (error) {
+    await session.abandon();
+    throw error;
+  }
+  watch.committed();
+  deps.owed();
+  if (settled) return session.keep(settled);
+  await session.abandon();
+  if (answer.end.kind === 'no-transcript') await deps.sessions.lose(plan);
+}
+
+export async function finishMessages(
+  tx: TurnTransaction,
+  messages: readonly InboxMessage[],
+  end: TurnEnd,
+  bot: Bot,
+  deps: TurnDeps,
+  text: string | null = null,
+): Promise<void> {
+  const ids = messages.map((message) => message.id);
+  const first = messages[0];
+  if (first === undefined) return;
+  const replies = text === null ? [] : [replyTo(first, 'reply', text)];
+  if (end.notice !== null && end.notice !== 'reply')
+    replies.push(noticeTo(first, end.notice, bot, deps.noticeText));
+  await tx.outbox.add(replies);
+  switch (end.kind) {
+    case 'settle':
+      return tx.inbox.settle(ids, text === null ? 'notice' : 'answered');
+    case 'give-back':
+      return tx.inbox.giveBack(ids, end);
+    case 'bury':
+      return tx.inbox.bury(ids, end.reason);
+    default:
+      return unreachable(end);
+  }
+}
+
+/** Whom an attempt is booked to. */
+export function bookedTo(message: InboxMessage): Pick<LedgerEntry, 'conversation' | 'botId' | 'userId'> {
+  return { conversation: message.conversation, botId: message.botId, userId: message.userId };
+}

@@ -1,0 +1,126 @@
+import type { AgentEnd } from '../agent/agent.ts';
+import { backoffMs } from '../base/backoff.ts';
+import { unreachable } from '../base/errors.ts';
+import type { Instant } from '../base/terms.ts';
+import type { BuryReason } from '../inbox/inbox.ts';
+import type { ReplyKind } from '../outbox/outbox.ts';
+
+/** Attempts after which a message is given up. */
+export const MOST_ATTEMPTS = 3;
+
+/** Why we asked the agent to end its turn before it was done; `none` when we did not. */
+export type Interruption = 'none' | 'turn-timeout' | 'silent' | 'drain' | 'stopped';
+
+/**
+ * What becomes of a turn's messages.
+ *
+ * - `settle`: they are answered; `text` is the model's (null: none), `notice` what is said besides.
+ * - `give-back`: they wait and run again; the transcript goes back to the settled entry.
+ * - `bury`: they are given up with a notice.
+ */
+export type TurnEnd =
+  | {
+      readonly kind: 'settle';
+      readonly outcome: string;
+      readonly text: string | null;
+      readonly notice: ReplyKind | null;
+    }
+  | {
+      readonly kind: 'give-back';
+      readonly outcome: string;
+      readonly notBefore: Instant | null;
+      readonly countAttempt: boolean;
+      readonly notice: ReplyKind | null;
+    }
+  | {
+      readonly kind: 'bury';
+      readonly outcome: string;
+      readonly reason: BuryReason;
+      readonly notice: ReplyKind;
+    };
+
+export type EndFacts = {
+  readonly end: AgentEnd;
+  readonly interruption: Interruption;
+  /** This attempt's number, from 1. */
+  readonly attempt: number;
+  readonly now: Instant;
+};
+
+/** Pure: how the process ended its turn, and why we cut in → what becomes of the messages. */
+export function decideEnd(facts: EndFacts, random: () => number = Math.random): TurnEnd {
+  const { end } = facts;
+  if (facts.interruption !== 'none' && end.kind !== 'answered')
+    return decideInterrupted(facts, facts.interruption, random);
+  switch (end.kind) {
+    case 'answered':
+      return answered('answered', end.text, null);
+    case 'limit':
+      return answered(
+        `${end.limit}-limit`,
+        end.text,
+        end.limit === 'steps' ? 'step_limit' : 'budget_reached',
+      );
+    case 'interrupted':
+      return answered('interrupted', end.text, 'stopped');
+    case 'api-error':
+      return decideApiError(end, facts, random);
+    case 'no-transcript':
+      return {
+        kind: 'give-back',
+        outcome: 'no-transcript',
+        notBefore: null,
+        countAttempt: false,
+        notice: null,
+      };
+    case 'died':
+      return again('died', facts, backoffMs(facts.attempt, { firstMs: 500, mostMs: 10_000 }, random));
+    default:
+      return unreachable(end);
+  }
+}
+
+function decideInterrupted(
+  facts: EndFacts,
+  why: Exclude<Interruption, 'none'>,
+  random: () => number,
+): TurnEnd {
+  const said = 'text' in facts.end ? facts.end.text : '';
+  switch (why) {
+    case 'turn-timeout':
+      return answered('timed-out', said, 'timed_out');
+    case 'stopped':
+      return answered('stopped', said, 'stopped');
+    case 'drain':
+      return { kind: 'give-back', outcome: 'drained', notBefore: null, countAttempt: false, notice: null };
+    case 'silent':
+      return again('silent', facts, backoffMs(facts.attempt, { firstMs: 1_000, mostMs: 30_000 }, random));
+    default:
+      return unreachable(why);
+  }
+}
+
+/** A refused credential does not get better by asking again; everything else may. The room hears of it once. */
+function decideApiError(
+  end: Extract<AgentEnd, { kind: 'api-error' }>,
+  facts: EndFacts,
+  random: () => number,
+): TurnEnd {
+  const outcome = `api-error-${end.status ?? 'connection'}`;
+  if (end.status === 401 || end.status === 403)
+    return { kind: 'bury', outcome, reason: 'connection_trouble', notice: 'connection_trouble' };
+  const waitMs = end.retryAfterMs ?? backoffMs(facts.attempt, { firstMs: 4_000, mostMs: 300_000 }, random);
+  return again(outcome, facts, waitMs, facts.attempt === 1 ? 'takes_longer' : null);
+}
+
+function again(outcome: string, facts: EndFacts, waitMs: number, notice: ReplyKind | null = null): TurnEnd {
+  if (facts.attempt >= MOST_ATTEMPTS)
+    return { kind: 'bury', outcome, reason: 'attempts', notice: 'connection_trouble' };
+  return { kind: 'give-back', outcome, notBefore: facts.now + waitMs, countAttempt: true, notice };
+}
+
+/** An empty answer is never posted as an empty message. */
+function answered(outcome: string, text: string, notice: ReplyKind | null): TurnEnd {
+  if (text.trim() !== '') return { kind: 'settle', outcome, text, notice };
+  return { kind: 'settle', outcome, text: null, notice: notice ?? 'nothing_to_say' };
+}

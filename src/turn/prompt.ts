@@ -1,0 +1,61 @@
+import type { InboxMessage } from '../inbox/inbox.ts';
+
+/** Most characters of one message that the model is given; what is left out is said. */
+const MOST_CHARACTERS = 64_000;
+
+export type PromptContext = {
+  /** IANA name, such as `Europe/Berlin`. */
+  readonly timeZone: string;
+  /** Tools that a cut-off attempt at the same messages had called. */
+  readonly cutOffToolCalls: readonly string[];
+};
+
+/**
+ * What the model is given: every message attributed and delimited, date and author in its header. The text can hold
+ * neither a closing tag nor a forged header, so nobody speaks in another's name.
+ */
+export function toPrompt(messages: readonly InboxMessage[], context: PromptContext): string {
+  const parts = messages.map((message) => toBlock(message, context.timeZone));
+  if (context.cutOffToolCalls.length > 0) parts.unshift(toNote(context.cutOffToolCalls));
+  return parts.join('\n\n');
+}
+
+function toBlock(message: InboxMessage, timeZone: string): string {
+  const header = [
+    ['from', message.userName],
+    ['user_id', message.userId],
+    ['room', message.roomName ?? 'direct conversation'],
+    ['room_id', message.roomId],
+    ['sent', sentAt(message.acceptedAt, timeZone)],
+  ];
+  const attributes = header.map(([name, value]) => `${name}="${escapeAttribute(value ?? '')}"`).join(' ');
+  return `<message ${attributes}>\n${escapeText(shorten(message.text))}\n</message>`;
+}
+
+function toNote(toolCalls: readonly string[]): string {
+  return `<note>An earlier attempt at the following message was cut off after it had called these tools: ${toolCalls.join(', ')}. Check what they did before you do it again.</note>`;
+}
+
+/** Such as `Saturday, 21 November 2026 at 03:40 (Europe/Berlin)`. */
+function sentAt(instant: number, timeZone: string): string {
+  const text = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone }).format(
+    instant,
+  );
+  return `${text} (${timeZone})`;
+}
+
+function shorten(text: string): string {
+  if (text.length <= MOST_CHARACTERS) return text;
+  return `${text.slice(0, MOST_CHARACTERS)}\n[${text.length - MOST_CHARACTERS} more characters were left out]`;
+}
+
+function escapeAttribute(value: string): string {
+  return value.replace(/\s+/g, ' ').replace(/["<>&]/g, (character) => ATTRIBUTE[character] ?? character);
+}
+
+const ATTRIBUTE: Readonly<Record<string, string>> = { '"': '&quot;', '<': '&lt;', '>': '&gt;', '&': '&amp;' };
+
+/** Only our own tags are defused: code and markup that people paste reach the model as they are. */
+function escapeText(text: string): string {
+  return text.replace(/<(?=\s*\/?\s*(message|note)\b)/gi, '&lt;');
+}

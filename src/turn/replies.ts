@@ -1,0 +1,28 @@
+import type { Bot } from '../bots/bots.ts';
+import type { InboxMessage } from '../inbox/inbox.ts';
+import type { NewReply, ReplyKind } from '../outbox/outbox.ts';
+
+/** The text of a notice in the bot's language; the app binds it to the language files. */
+export type NoticeText = (kind: Exclude<ReplyKind, 'reply'>, bot: Bot) => string;
+
+/** A row that answers `message`. */
+export function replyTo(message: InboxMessage, kind: ReplyKind, markdown: string): NewReply {
+  return {
+    conversation: message.conversation,
+    chat: message.chat,
+    roomId: message.roomId,
+    botId: message.botId,
+    inboxId: message.id,
+    kind,
+    markdown,
+  };
+}
+
+export function noticeTo(
+  message: InboxMessage,
+  kind: Exclude<ReplyKind, 'reply'>,
+  bot: Bot,
+  textOf: NoticeText,
+): NewReply {
+  return replyTo(message, kind, textOf(kind, bot));
+}

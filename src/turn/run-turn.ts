@@ -1,0 +1,204 @@
+import { type AgentEvent, AgentStartFailed, type Usage } from '../agent/agent.ts';
+import { newEntryId } from '../base/ids.ts';
+import type { ConversationKey, Lease } from '../base/terms.ts';
+import type { Bot } from '../bots/bots.ts';
+import type { InboxMessage } from '../inbox/inbox.ts';
+import type { OpenSession, SessionPlan } from '../session/session.ts';
+import { collectAnswer } from './collect-answer.ts';
+import { bookedTo, commitTurn, finishMessages } from './commit-turn.ts';
+import { decideEnd } from './decide-end.ts';
+import { toPrompt } from './prompt.ts';
+import { noticeTo, replyTo } from './replies.ts';
+import { type Screening, screen } from './screen.ts';
+import type { TurnDeps, TurnOutcome, TurnWatch } from './turn.ts';
+import { report, toRecord } from './turn-record.ts';
+
+/** One turn: a conversation's next message in, its replies out, committed together. Throws `LeaseLost`. */
+export async function runTurn(lease: Lease, watch: TurnWatch, deps: TurnDeps): Promise<TurnOutcome> {
+  const next = await deps.inbox.peek(lease.conversation);
+  if (next === null) return { kind: 'idle' };
+  const bot = deps.bots.get(next.botId);
+  const screening: Screening =
+    bot === null ? { kind: 'ignore', reason: 'not_allowed' } : await screenNext(next, bot, deps);
+  if (screening.kind === 'ignore' || bot === null) return ignore(lease, next, screening, deps);
+  if (screening.kind === 'notice') return answerWithNotice(lease, next, bot, screening.notice, deps);
+
+  const plan = await deps.sessions.plan(lease, bot);
+  return (await settleFoundAnswer(plan, deps)) ?? askAgent(plan, watch, deps);
+}
+
+async function screenNext(message: InboxMessage, bot: Bot, deps: TurnDeps): Promise<Screening> {
+  const authorIsBot = await deps.isBot(message);
+  const now = deps.clock.now();
+  const screening = screen({
+    message,
+    bot,
+    authorIsBot,
+    botTurns: deps.loopBreaker.count(message.roomId, now),
+    now,
+    maxAgeMs: deps.limits.maxAgeMs,
+  });
+  if (screening.kind === 'run') deps.loopBreaker.started(message.roomId, authorIsBot === true, now);
+  return screening;
+}
+
+async function ignore(
+  lease: Lease,
+  message: InboxMessage,
+  screening: Screening,
+  deps: TurnDeps,
+): Promise<TurnOutcome> {
+  const reason = screening.kind === 'ignore' ? screening.reason : 'not_allowed';
+  await deps.inbox.ignore(lease, message.id, reason);
+  return { kind: 'ran', outcome: `ignored-${reason}` };
+}
+
+async function answerWithNotice(
+  lease: Lease,
+  message: InboxMessage,
+  bot: Bot,
+  notice: 'help' | 'overloaded',
+  deps: TurnDeps,
+): Promise<TurnOutcome> {
+  await deps.store.transaction(lease, async (tx) => {
+    if (notice === 'overloaded') await tx.inbox.bury([message.id], 'too_old');
+    else await tx.inbox.settle([message.id], 'notice');
+    await tx.outbox.add([noticeTo(message, notice, bot, deps.noticeText)]);
+  });
+  deps.owed();
+  return { kind: 'ran', outcome: notice };
+}
+
+/** An attempt whose answer was finished but never settled is settled now; the model is not asked twice. */
+async function settleFoundAnswer(plan: SessionPlan, deps: TurnDeps): Promise<TurnOutcome | null> {
+  const { tail, record, lease, bot } = plan;
+  if (tail.kind !== 'answered' || record === null) return null;
+  const messages = await deps.inbox.claimAnswered(lease, tail.promptId);
+  const first = messages[0];
+  if (first === undefined) return null;
+
+  const now = deps.clock.now();
+  const usage: Usage = {
+    costUsd: 0,
+    inputTokens: tail.tokens.input,
+    outputTokens: tail.tokens.output,
+    cacheReadTokens: tail.tokens.cacheRead,
+    cacheWriteTokens: tail.tokens.cacheWrite,
+  };
+  const { sessionId, lastTier: tier, lastStart: start, cumulative } = record;
+  await deps.store.transaction(lease, async (tx) => {
+    await tx.ledger.add({ ...bookedTo(first), sessionId, outcome: 'found', usage, at: now });
+    await tx.inbox.settle(
+      messages.map((message) => message.id),
+      'answered',
+    );
+    await tx.outbox.add([replyTo(first, 'reply', tail.text)]);
+    await tx.sessions.settle({ sessionId, settledEntry: tail.lastEntry, tier, start, cumulative, at: now });
+  });
+  deps.owed();
+  deps.telemetry.log.info(
+    { conversation: lease.conversation, bot: bot.id },
+    'settled an answer found in the transcript',
+  );
+  return { kind: 'ran', outcome: 'found' };
+}
+
+async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Promise<TurnOutcome> {
+  const { clock, inbox } = deps;
+  const { lease, bot } = plan;
+  const begunAt = clock.now();
+  const session = await openOrNull(plan, deps);
+  const openedAt = clock.now();
+
+  const promptId = newEntryId();
+  const messages = await claimOrAbandon(session, () =>
+    inbox.claim(lease, bot.doubleTexting === 'merge' ? 'same-author' : 'one', promptId),
+  );
+  const first = messages[0];
+  if (first === undefined) {
+    await session?.abandon();
+    return { kind: 'idle' };
+  }
+  if (session === null) return giveBackUnstarted(plan, messages, deps);
+
+  deps.publish({
+    type: 'turn.started',
+    conversation: lease.conversation,
+    tier: session.tier,
+    start: session.start,
+    reason: session.reason,
+  });
+  const cutOffToolCalls = plan.tail.kind === 'unfinished' ? plan.tail.toolCalls : [];
+  const prompt = {
+    id: promptId,
+    fence: lease.fence,
+    text: toPrompt(messages, { timeZone: deps.timeZone, cutOffToolCalls }),
+  };
+  const limits = { ...deps.limits, turnTimeoutMs: bot.turnTimeoutMs };
+  const answer = await collectAnswer(session.agent, prompt, limits, {
+    clock,
+    signal: watch.abort,
+    onEvent: (event) => publishEvent(event, lease.conversation, deps),
+  });
+
+  const end = decideEnd({
+    end: answer.end,
+    interruption: answer.interruption,
+    attempt: first.attempts,
+    now: clock.now(),
+  });
+  const record = toRecord({ plan, session, messages, answer, end, begunAt, openedAt, endedAt: clock.now() });
+  await commitTurn({ plan, session, messages, answer, end, record }, watch, deps);
+  report(record, answer, deps);
+  return { kind: 'ran', outcome: end.outcome };
+}
+
+async function openOrNull(plan: SessionPlan, deps: TurnDeps): Promise<OpenSession | null> {
+  try {
+    return await deps.sessions.open(plan);
+  } catch (error) {
+    if (!(error instanceof AgentStartFailed)) throw error;
+    deps.telemetry.log.error(
+      { conversation: plan.lease.conversation, error: error.message },
+      'an agent did not start',
+    );
+    return null;
+  }
+}
+
+async function claimOrAbandon<Result>(
+  session: OpenSession | null,
+  claim: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await claim();
+  } catch (error) {
+    await session?.abandon();
+    throw error;
+  }
+}
+
+/** No process came up: the attempt counts, the message waits, the room hears of it when it is given up. */
+async function giveBackUnstarted(
+  plan: SessionPlan,
+  messages: readonly InboxMessage[],
+  deps: TurnDeps,
+): Promise<TurnOutcome> {
+  const attempt = messages[0]?.attempts ?? 1;
+  const end = decideEnd({
+    end: { kind: 'died', detail: 'not started' },
+    interruption: 'none',
+    attempt,
+    now: deps.clock.now(),
+  });
+  await deps.store.transaction(plan.lease, (tx) => finishMessages(tx, messages, end, plan.bot, deps));
+  deps.owed();
+  return { kind: 'ran', outcome: 'not-started' };
+}
+
+function publishEvent(event: AgentEvent, conversation: ConversationKey, deps: TurnDeps): void {
+  if (event.kind === 'text-delta') deps.publish({ type: 'text.delta', conversation, text: event.text });
+  if (event.kind === 'tool-started') deps.publish({ type: 'tool.started', conversation, name: event.name });
+  if (event.kind === 'tool-finished')
+    deps.publish({ type: 'tool.finished', conversation, failed: event.failed });
+}
