@@ -37,22 +37,32 @@ export type Chat = {
   /** Posts Markdown, rendered to what the platform shows. Never throws for what the platform answers. */
   send(target: ReplyTarget, markdown: string): Promise<SendOutcome>;
 
-  /** The HTML that `send` posts for this Markdown; what reconcile compares against. */
-  render(markdown: string): string;
+  /** The plain text that the platform makes of what `send` posts for this Markdown; what reconcile compares. */
+  plainText(markdown: string): string;
 
   /**
-   * The bot's own messages in the room after `afterId` (null: the newest page), oldest first;
-   * `'unreadable'` when this platform (an older Campfire without its database) cannot be read.
+   * The bot's own messages in the room after `afterId` (null: the newest ones), oldest first.
+   * `'unreadable'`: this platform (an older Campfire without its database) cannot be read at all.
+   * `'unreachable'`: it could be, but did not answer as it should just now; ask again later.
    */
-  readOwn(target: ReplyTarget, afterId: string | null): Promise<readonly OwnMessage[] | 'unreadable'>;
+  readOwn(
+    target: ReplyTarget,
+    afterId: string | null,
+  ): Promise<readonly OwnMessage[] | 'unreadable' | 'unreachable'>;
 
   /** Whether the author is a bot of that platform; null when nothing readable says so. */
   isBot(target: ReplyTarget, author: UserId): Promise<boolean | null>;
 };
 
-/** Letters and digits of a text, lower case: two posts with the same ones are the same post (white space and markup drift). */
-export function lettersAndDigits(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+/**
+ * Whether two plain texts are the same post: the same letters and digits in the same order (white space, markup and
+ * punctuation drift on the way through a platform). A text without any, an emoji say, is compared without its spaces.
+ */
+export function sameWords(one: string, other: string): boolean {
+  const words = (text: string) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+  if (words(one) !== words(other)) return false;
+  const bare = (text: string) => text.replace(/[\s\p{Cf}]+/gu, '');
+  return words(one) !== '' || bare(one) === bare(other);
 }
 
 /** One message of the built-in room, as its page shows it. */

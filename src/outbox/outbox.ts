@@ -50,6 +50,8 @@ export type OutboxRow = NewReply & {
   /** When the last send began; null before the first. */
   readonly sendingAt: Instant | null;
   readonly platformId: string | null;
+  /** It was sent again after an unknown outcome that nothing could read back (`SendResult`'s `mayBeDouble`; stays). */
+  readonly mayBeDouble: boolean;
 };
 
 /** What the sender decided about a row that it had claimed. */
@@ -64,7 +66,8 @@ export type SendResult =
   | { readonly kind: 'unknown'; readonly notBefore: Instant; readonly reason: string }
   | {
       readonly kind: 'buried';
-      readonly reason: Extract<SendOutcome, { kind: 'refused' }>['reason'] | 'too_old';
+      /** `unconfirmed`: sent twice, both times with an unknown outcome, on a platform that cannot be read. */
+      readonly reason: Extract<SendOutcome, { kind: 'refused' }>['reason'] | 'too_old' | 'unconfirmed';
     };
 
 export type Outbox = {
