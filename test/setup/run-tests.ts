@@ -1,0 +1,70 @@
+/** What `bin/test` runs: a Chromium looked for, the type check, the tests, and one closing line. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findChromium } from './chromium.ts';
+import { installChromium } from './install-chromium.ts';
+import { summarize, type TestReport } from './summary.ts';
+
+const stopped = new AbortController();
+process.on('SIGTERM', () => stopped.abort());
+
+process.exitCode = await runTests(process.argv.slice(2));
+
+async function runTests(named: readonly string[]): Promise<number> {
+  if (findChromium() === null) await installChromium({ run, say });
+  if (findChromium() === null) {
+    say(
+      process.env.CI
+        ? 'No Chromium: the browser tests will fail. Install chromium or google-chrome, or set CHROMIUM_PATH.'
+        : 'No Chromium: the browser tests are skipped. Install chromium or google-chrome, or set CHROMIUM_PATH.',
+    );
+  }
+
+  const typesAreRight = (await run('tsc', ['--noEmit'])) === 0;
+
+  const folder = mkdtempSync(join(tmpdir(), 'firekeeper-report-'));
+  try {
+    const reportPath = join(folder, 'report.json');
+    const runnerExitCode = await run('vitest', [
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${reportPath}`,
+      ...named,
+    ]);
+    const summary = summarize({ report: readReport(reportPath), runnerExitCode, typesAreRight });
+    for (const remark of summary.remarks) say(remark);
+    say(summary.line);
+    return summary.exitCode;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs a command to its end, with its output shown and nothing to read. Resolves with its exit code; 1 when a signal ended it. */
+function run(command: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], signal: stopped.signal });
+    child.on('error', (error) => {
+      say(`${command}: ${error.message}`);
+      resolve(1);
+    });
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
+
+/** The runner's own file, in its own shape; null when it wrote none. */
+function readReport(path: string): TestReport | null {
+  try {
+    const report: TestReport = JSON.parse(readFileSync(path, 'utf8'));
+    return report;
+  } catch {
+    return null;
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
