@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { answerTo, type MessagesRequest } from './answer.ts';
+
+const person = (text: string) => ({ role: 'user', content: [{ type: 'text', text }] });
+const model = (text: string) => ({ role: 'assistant', content: [{ type: 'text', text }] });
+const call = (name: string) => ({
+  role: 'assistant',
+  content: [{ type: 'tool_use', id: 'toolu_1', name, input: {} }],
+});
+const result = (text: string, isError = false) => ({
+  role: 'user',
+  content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: text, is_error: isError }],
+});
+const request = (...messages: MessagesRequest['messages']): MessagesRequest => ({ model: 'm', messages });
+const textOf = (...messages: MessagesRequest['messages']) => {
+  const answer = answerTo(request(...messages));
+  return answer.kind === 'text' ? answer.text : `tool ${answer.name}`;
+};
+
+describe('the offline model', () => {
+  it('says what it is and repeats the message', () => {
+    expect(textOf(person('hello'))).toBe(
+      'I am the offline model: no real model answers here. You said: “hello”\n\nThat is message 1 of this conversation.',
+    );
+  });
+
+  it('quotes what people said before', () => {
+    const text = textOf(person('my cat is Momo'), model('noted'), person('who is my cat?'));
+    expect(text).toContain('message 2 of this conversation');
+    expect(text).toContain('Earlier in this conversation: 1. “my cat is Momo”');
+    expect(text).not.toContain('noted');
+  });
+
+  it('quotes the ten latest of many messages, each cut', () => {
+    const earlier = Array.from({ length: 40 }, (_, index) => person(`${index + 1} ${'x'.repeat(500)}`));
+    const text = textOf(...earlier, person('and now?'));
+    expect(text).toContain('31. “31 xxx');
+    expect(text).not.toContain('30. “');
+    expect(text.length).toBeLessThan(3_000);
+  });
+
+  it('looks through our header and through what the process adds', () => {
+    const block =
+      '<system-reminder>\ndate\n</system-reminder>\n<message from="Ann" room="Den">\nhi there\n</message>';
+    expect(textOf(person(block))).toContain('You said: “hi there”');
+    expect(textOf(person('<system-reminder>only this</system-reminder>'), person('hi'))).toContain(
+      'message 1 of',
+    );
+    expect(textOf(person('hi'), person('[Request interrupted by user]'), person('again'))).toContain(
+      'message 2 of',
+    );
+  });
+
+  it('counts every message of a merged prompt', () => {
+    const merged = '<message from="Ann">one</message>\n\n<message from="Ann">two</message>';
+    expect(textOf(person(merged))).toContain('You said: “two”\n\nThat is message 2 of');
+  });
+
+  it('uses a tool when asked, then says what came back', () => {
+    const wish = person('<message from="Ann">please use tool Read with {"file_path":"a.txt"}</message>');
+    expect(answerTo(request(wish))).toEqual({
+      kind: 'tool',
+      narration: 'I will use the tool Read.',
+      name: 'Read',
+      input: { file_path: 'a.txt' },
+    });
+    expect(textOf(wish, call('Read'), result('content of a'))).toBe('The tool Read answered: content of a');
+    expect(textOf(wish, call('Read'), result('no', true))).toBe('The tool Read was refused or failed: no');
+  });
+
+  it('calls a tool as often as it is asked to', () => {
+    const wish = person('use tool Read with {"file_path":"a"} 2 times');
+    expect(textOf(wish, call('Read'), result('a'))).toBe('tool Read');
+    expect(textOf(wish, call('Read'), result('a'), call('Read'), result('b'))).toContain('answered: b');
+  });
+
+  it('says so when the tool input is no JSON', () => {
+    expect(textOf(person('use tool Read with {oops}'))).toContain('no JSON');
+  });
+
+  it.each([
+    ['think for 2 seconds', 2_000],
+    ['think for 0.5 second', 500],
+    ['think for 9999 seconds', 120_000],
+    ['think', 0],
+  ])('delays when told to: %s', (text, delayMs) => {
+    expect(answerTo(request(person(text)))).toMatchObject({ delayMs });
+  });
+});
