@@ -1,0 +1,42 @@
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import * as main from '../../migrations/0001_main.ts';
+import type { Schema } from './schema.ts';
+
+/** Every migration there is, by its file's name; they run in the order of their numbers and never back. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_main': main };
+
+/** The database was written by a newer Firekeeper; nothing of it was touched. */
+export class DatabaseTooNew extends Error {
+  constructor(unknownMigration: string) {
+    super(
+      `the database was made by a newer version of Firekeeper (it has migration ${unknownMigration}): ` +
+        'start that version, or restore a backup made before it',
+    );
+    this.name = 'DatabaseTooNew';
+  }
+}
+
+/** Brings the schema up to date. The caller holds a transaction around it, so that a crash leaves no half of one. */
+export async function migrate(db: Kysely<Schema>): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => MIGRATIONS },
+    disableTransactions: true,
+  });
+  await refuseNewer(db);
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+async function refuseNewer(db: Kysely<Schema>): Promise<void> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return;
+  const done = await db
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .execute();
+  const unknown = done.find(({ name }) => !Object.hasOwn(MIGRATIONS, name));
+  if (unknown !== undefined) throw new DatabaseTooNew(unknown.name);
+}
