@@ -17,7 +17,8 @@ export type PromptContext = {
 export function toPrompt(messages: readonly InboxMessage[], context: PromptContext): string {
   const parts = messages.map((message) => toBlock(message, context.timeZone));
   if (context.cutOffToolCalls.length > 0) parts.unshift(toNote(context.cutOffToolCalls));
-  return parts.join('\n\n');
+  // A text cut between the halves of an emoji, or sent with half of one, is no JSON that an endpoint must take.
+  return parts.join('\n\n').toWellFormed();
 }
 
 function toBlock(message: InboxMessage, timeZone: string): string {
