@@ -34,7 +34,7 @@ function toBlock(message: InboxMessage, timeZone: string): string {
 }
 
 function toNote(toolCalls: readonly string[]): string {
-  return `<note>An earlier attempt at the following message was cut off after it had called these tools: ${toolCalls.join(', ')}. Check what they did before you do it again.</note>`;
+  return `<note>An earlier attempt at the following message was cut off after it had called these tools: ${toolCalls.map(escapeAttribute).join(', ')}. Check what they did before you do it again.</note>`;
 }
 
 /** Such as `Saturday, 21 November 2026 at 03:40 (Europe/Berlin)`. */
