@@ -1,0 +1,87 @@
+import { Readable } from 'node:stream';
+import type { FastifyPluginAsync } from 'fastify';
+import type { Bus } from '../base/bus.ts';
+import type { Clock } from '../base/clock.ts';
+import type { RoomMessage } from '../chat/chat.ts';
+import type { TurnEvent } from '../turn/turn.ts';
+import { sendProblem } from './problems.ts';
+import { toRoomMessageBody, toTurnEventBody } from './wire.ts';
+
+export type EventSources = {
+  readonly turnEvents: Pick<Bus<TurnEvent>, 'subscribe'>;
+  /** New messages of the built-in room; null when there is none. */
+  readonly roomEvents: Pick<Bus<RoomMessage>, 'subscribe'> | null;
+  readonly clock: Clock;
+};
+
+const MOST_CLIENTS = 64;
+/** A client that has so much unread is dropped; it reads the current state when it comes back. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
+/** Under the idle limits of common proxies. */
+const HEARTBEAT_MS = 15_000;
+/** How long a client may take to read the end of its stream when the server closes. */
+const GOODBYE_MS = 1_000;
+
+/** `GET /api/events`: what happens, as server-sent events named by their type. Nothing is replayed. */
+export function eventRoutes(deps: EventSources): FastifyPluginAsync {
+  return async (scope) => {
+    const goodbyes = new Set<() => void>();
+
+    scope.get('/api/events', { schema: EVENTS_SCHEMA }, async (_request, reply) => {
+      if (goodbyes.size >= MOST_CLIENTS) return sendProblem(reply, 'too_many_listeners');
+      const stream = new Readable({ read() {} });
+      const stop = follow(deps, stream);
+      goodbyes.add(sayGoodbye);
+      stream.once('close', () => {
+        stop();
+        goodbyes.delete(sayGoodbye);
+      });
+      return reply.type('text/event-stream').header('X-Accel-Buffering', 'no').send(stream);
+
+      function sayGoodbye(): void {
+        stream.push(null);
+        deps.clock.after(GOODBYE_MS, () => reply.raw.destroy());
+      }
+    });
+
+    // An open stream would keep the server from ever closing.
+    scope.addHook('preClose', async () => {
+      for (const sayGoodbye of goodbyes) sayGoodbye();
+    });
+  };
+}
+
+/** Writes everything that happens from now on to the stream; returns what ends that. */
+function follow({ turnEvents, roomEvents, clock }: EventSources, stream: Readable): () => void {
+  function write(chunk: string): void {
+    if (stream.readableEnded || stream.destroyed) return;
+    if (stream.readableLength > MOST_UNREAD_BYTES) stream.destroy();
+    else stream.push(chunk);
+  }
+  function writeEvent(type: string, body: unknown): void {
+    write(`event: ${type}\ndata: ${JSON.stringify(body)}\n\n`);
+  }
+
+  // The first bytes send the headers, so that the client knows that it listens.
+  write(': listening\n\n');
+  const stops = [
+    turnEvents.subscribe((event) => writeEvent(event.type, toTurnEventBody(event))),
+    roomEvents?.subscribe((message) =>
+      writeEvent('room.message', {
+        type: 'room.message',
+        room_id: message.roomId,
+        message: toRoomMessageBody(message),
+      }),
+    ),
+    clock.every(HEARTBEAT_MS, () => write(': still here\n\n')),
+  ];
+  return () => {
+    for (const stop of stops) stop?.();
+  };
+}
+
+const EVENTS_SCHEMA = {
+  summary: 'Server-sent events: turns as they run, and new messages of the built-in room',
+  description:
+    'Types: turn.started, text.delta, tool.started, tool.finished, turn.finished, turn.failed, room.message. Each `data` is JSON with its `type`.',
+};

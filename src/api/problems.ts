@@ -1,0 +1,46 @@
+import type { FastifyReply } from 'fastify';
+import { PROBLEM_JSON, type ProblemDetails, type ProblemKind, toProblemDetails } from '../base/problem.ts';
+
+/** Every error of the routes outside the webhook; `docs/errors.md` lists them. */
+export const PROBLEMS = {
+  bad_request: { status: 400, title: 'The request is not proper HTTP.' },
+  not_json: { status: 400, title: 'The body is not JSON.' },
+  login_required: {
+    status: 401,
+    title: 'This needs the admin token, as a bearer token or as a login cookie.',
+  },
+  wrong_token: { status: 401, title: 'The admin token is wrong.' },
+  wrong_code: { status: 401, title: 'The login code is unknown, used or too old.' },
+  foreign_host: { status: 403, title: 'The Host header names neither this server nor PUBLIC_URL.' },
+  foreign_origin: { status: 403, title: 'The request comes from a page of another origin.' },
+  not_found: { status: 404, title: 'There is nothing at this address.' },
+  unknown_bot: { status: 404, title: 'There is no bot with this id.' },
+  no_default_bot: { status: 404, title: 'No bot is named and none is marked default.' },
+  not_builtin: { status: 409, title: 'The built-in room exists only without CAMPFIRE_URL.' },
+  gone: { status: 410, title: 'This route of the predecessor was given up.' },
+  too_large: { status: 413, title: 'The body is too large.' },
+  uri_too_long: { status: 414, title: 'A part of the address is too long.' },
+  not_json_type: { status: 415, title: 'The Content-Type is not application/json.' },
+  invalid_fields: { status: 422, title: 'A field is missing or wrong.' },
+  too_many_attempts: { status: 429, title: 'Too many wrong tokens or codes; wait a minute.' },
+  internal_error: { status: 500, title: 'The server failed.' },
+  not_stored: { status: 503, title: 'The message could not be stored in time; send it again.' },
+  not_ready: { status: 503, title: 'The server takes no work now.' },
+  too_many_listeners: { status: 503, title: 'Too many clients listen to events.' },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Answers with problem details; `more` are extension members. */
+export function sendProblem(
+  reply: FastifyReply,
+  code: ProblemCode,
+  detail?: string,
+  more?: Readonly<Record<string, unknown>>,
+): FastifyReply {
+  const details: ProblemDetails = toProblemDetails(code, PROBLEMS[code], detail);
+  return reply
+    .code(details.status)
+    .type(PROBLEM_JSON)
+    .send(JSON.stringify({ ...details, ...more }));
+}

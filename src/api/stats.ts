@@ -1,0 +1,189 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Clock } from '../base/clock.ts';
+import { parseConversationKey } from '../base/conversation.ts';
+import type { BotId, ConversationKey, Instant, RoomId, SessionId, Start, Tier } from '../base/terms.ts';
+import { legacyRoomId, secondsBetween, start, tier, toIso, toLegacyRoomId } from './wire.ts';
+
+/** One conversation that has a current session record. */
+export type SessionFacts = {
+  readonly conversation: ConversationKey;
+  readonly sessionId: SessionId;
+  readonly tier: Tier;
+  readonly start: Start;
+  /** A live agent process serves it. */
+  readonly connected: boolean;
+  /** Settled turns. */
+  readonly turnCount: number;
+  /** Memory of the agent's family; null when none lives or nobody measured. */
+  readonly rssMb: number | null;
+  readonly costUsd: number;
+  readonly createdAt: Instant;
+  readonly lastUsedAt: Instant;
+};
+
+export type SessionStats = {
+  /** `SESSION_TTL_HOURS` */
+  readonly ttlHours: number;
+  /** `DATA_DIR` */
+  readonly persistenceDir: string;
+  readonly memory: { readonly budgetMb: number; readonly usedMb: number; readonly liveAgents: number };
+  /** At most what the port's owner bounds; newest use first. */
+  readonly sessions: readonly SessionFacts[];
+};
+
+export type QueueStats = {
+  /** Messages accepted in all. */
+  readonly total: number;
+  readonly waiting: number;
+  readonly running: number;
+  /** Conversations whose turn runs now. */
+  readonly active: readonly ConversationKey[];
+  readonly oldestWaitingAt: Instant | null;
+  readonly waitingByConversation: ReadonlyMap<ConversationKey, number>;
+};
+
+export type Stats = { sessions(): Promise<SessionStats>; queue(): Promise<QueueStats> };
+
+/** Ends conversations for good; each resolves with how many there were, when all of it is gone. */
+export type Forget = {
+  /** `botId` null: of every bot in the room. */
+  room(roomId: RoomId, botId: BotId | null): Promise<number>;
+  all(): Promise<number>;
+};
+
+const sessionStats = z.object({
+  active_sessions: z.int(),
+  ttl_hours: z.number(),
+  persistence_dir: z.string(),
+  memory: z.object({ budget_mb: z.number(), used_mb: z.number(), live_agents: z.int() }),
+  sessions: z.array(
+    z.object({
+      key: z.string(),
+      room_id: legacyRoomId,
+      bot_id: z.string(),
+      session_id: z.string(),
+      tier,
+      start,
+      connected: z.boolean(),
+      query_count: z.int(),
+      age_seconds: z.number(),
+      idle_seconds: z.number(),
+      rss_mb: z.number().nullable(),
+      cost_usd: z.number(),
+      created_at: z.iso.datetime(),
+      last_used: z.iso.datetime(),
+    }),
+  ),
+});
+
+const queueStats = z.object({
+  total_requests: z.int().describe('Messages accepted in all'),
+  queued_requests: z.int().describe('Messages that wait for their turn'),
+  active_agents: z.int().describe('Turns that run now'),
+  active_keys: z.array(z.tuple([legacyRoomId, z.string()])).describe('Room and bot of each running turn'),
+  timestamp: z.iso.datetime(),
+  depth: z.int().describe('Messages that wait or run'),
+  oldest_wait_seconds: z.number(),
+  by_key: z.record(z.string(), z.int()).describe('Waiting messages by conversation'),
+});
+
+const cleared = z.object({ status: z.literal('success'), message: z.string(), cleared: z.int() });
+
+/** The predecessor's session and queue routes, with its names and types. */
+export function statsRoutes(deps: {
+  readonly stats: Stats;
+  readonly forget: Forget;
+  readonly clock: Clock;
+}): FastifyPluginAsyncZod {
+  const { stats, forget, clock } = deps;
+  return async (scope) => {
+    scope.get(
+      '/session/stats',
+      { schema: { summary: 'Conversations and their agents', response: { 200: sessionStats } } },
+      async () => toSessionStats(await stats.sessions(), clock.now()),
+    );
+
+    scope.get(
+      '/queue/stats',
+      { schema: { summary: 'What waits and what runs', response: { 200: queueStats } } },
+      async () => toQueueStats(await stats.queue(), clock.now()),
+    );
+
+    scope.post(
+      '/session/clear/room/:roomId',
+      {
+        schema: {
+          summary: "Forget a room's conversations, or one bot's in it",
+          params: z.object({ roomId: z.string().min(1) }),
+          querystring: z.object({ bot_id: z.string().min(1).optional() }),
+          response: { 200: cleared },
+        },
+      },
+      async (request) => {
+        const { roomId } = request.params;
+        const bot = request.query.bot_id;
+        const count = await forget.room(roomId as RoomId, bot === undefined ? null : (bot as BotId));
+        return { status: 'success' as const, message: `Sessions of room ${roomId} cleared`, cleared: count };
+      },
+    );
+
+    scope.post(
+      '/session/clear/all',
+      { schema: { summary: 'Forget every conversation', response: { 200: cleared } } },
+      async () => ({
+        status: 'success' as const,
+        message: 'All sessions cleared',
+        cleared: await forget.all(),
+      }),
+    );
+  };
+}
+
+function toSessionStats(stats: SessionStats, now: Instant): z.input<typeof sessionStats> {
+  const { budgetMb, usedMb, liveAgents } = stats.memory;
+  return {
+    active_sessions: stats.sessions.length,
+    ttl_hours: stats.ttlHours,
+    persistence_dir: stats.persistenceDir,
+    memory: { budget_mb: budgetMb, used_mb: usedMb, live_agents: liveAgents },
+    sessions: stats.sessions.map((session) => {
+      const [room_id, bot_id] = roomAndBot(session.conversation);
+      return {
+        key: session.conversation,
+        room_id,
+        bot_id,
+        session_id: session.sessionId,
+        tier: session.tier,
+        start: session.start,
+        connected: session.connected,
+        query_count: session.turnCount,
+        age_seconds: secondsBetween(session.createdAt, now),
+        idle_seconds: secondsBetween(session.lastUsedAt, now),
+        rss_mb: session.rssMb,
+        cost_usd: session.costUsd,
+        created_at: toIso(session.createdAt),
+        last_used: toIso(session.lastUsedAt),
+      };
+    }),
+  };
+}
+
+function toQueueStats(stats: QueueStats, now: Instant): z.input<typeof queueStats> {
+  return {
+    total_requests: stats.total,
+    queued_requests: stats.waiting,
+    active_agents: stats.active.length,
+    active_keys: stats.active.map(roomAndBot),
+    timestamp: toIso(now),
+    depth: stats.waiting + stats.running,
+    oldest_wait_seconds: stats.oldestWaitingAt === null ? 0 : secondsBetween(stats.oldestWaitingAt, now),
+    by_key: Object.fromEntries(stats.waitingByConversation),
+  };
+}
+
+function roomAndBot(key: ConversationKey): [number | string, string] {
+  const conversation = parseConversationKey(key);
+  if (conversation === null) throw new Error('a stored conversation key cannot be parsed');
+  return [toLegacyRoomId(conversation.roomId), conversation.botId];
+}
