@@ -50,6 +50,12 @@ export async function collectAnswer(
     else cancelLook = clock.after(Math.max(1, nextLook(facts()) - clock.now()), look);
   }
 
+  /** Silence counts again once no tool runs: sooner than the look that was set while one did. */
+  function lookAgain(): void {
+    cancelLook();
+    look();
+  }
+
   function cutIn(why: Interruption): void {
     if (interruption !== 'none') return;
     interruption = why;
@@ -70,6 +76,7 @@ export async function collectAnswer(
       if (event.kind === 'text-delta') firstTextAt ??= heardAt;
       if (event.kind === 'tool-started') runningTools.add(event.toolUseId);
       if (event.kind === 'tool-finished') runningTools.delete(event.toolUseId);
+      if (event.kind === 'tool-finished' && interruption === 'none') lookAgain();
       if (event.kind === 'memory-at-risk') memoryAtRisk = true;
       if (event.kind === 'ended') return { ...event, interruption, sentAt, firstTextAt, memoryAtRisk };
       deps.onEvent(event);
