@@ -1,5 +1,7 @@
 /** Bot files: one schema for the predecessor's JSON and YAML, read at start and again when they change. */
+import type { Clock } from '../base/clock.ts';
 import type { BotId } from '../base/terms.ts';
+import type { Log } from '../telemetry/telemetry.ts';
 
 export type Language = 'en' | 'zh-CN';
 export type DoubleTexting = 'enqueue' | 'merge' | 'interrupt' | 'reject';
@@ -38,9 +40,32 @@ export type Bot = {
   readonly allowedUsers: ReadonlySet<string> | null;
 };
 
-/** Something wrong or unsupported in a bot file; the other bots go on. */
+/** What a bot file does not say. */
+export type BotDefaults = {
+  readonly language: Language;
+  readonly model: string | undefined;
+  readonly sessionScope: SessionScope;
+  readonly sessionTtlMs: number | null;
+  readonly doubleTexting: DoubleTexting;
+  readonly turnTimeoutMs: number;
+  /** `BOT_KEY_<BOT_ID>` by its whole name; over the key in the file. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** `BOT_KEY`: the default bot's, when nothing else names one for it. */
+  readonly defaultKey: string | null;
+};
+
+export type BotsDeps = {
+  /** Absolute; each holds bot files, prompts beside them or in `prompts/`. */
+  readonly dirs: readonly string[];
+  readonly defaults: BotDefaults;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** Something wrong or unsupported in a bot file; the other bots go on. The reason holds no text of the file. */
 export type BotProblem = {
   readonly severity: 'error' | 'warning';
+  /** The file's path, a folder's, or `environment`. */
   readonly file: string;
   readonly field: string | null;
   readonly reason: string;
@@ -50,7 +75,7 @@ export type Bots = {
   get(id: BotId): Bot | null;
   /** The bot marked default, else the one named `default`, else the only one; null when that leaves a choice. */
   default(): Bot | null;
-  /** Constant-time look-up by Campfire key. */
+  /** Look-up by Campfire key, in a time that does not depend on which keys there are. */
   byKey(key: string): Bot | null;
   all(): readonly Bot[];
   problems(): readonly BotProblem[];
@@ -58,3 +83,6 @@ export type Bots = {
   reload(): Promise<void>;
   close(): void;
 };
+
+export { makeBots } from './live-bots.ts';
+export { type NoticeDetails, type NoticeKind, noticeText } from './texts.ts';
