@@ -50,8 +50,15 @@ export async function collectAnswer(
     else cancelLook = clock.after(Math.max(1, nextLook(facts()) - clock.now()), look);
   }
 
-  /** Silence counts again once no tool runs: sooner than the look that was set while one did. */
-  function lookAgain(): void {
+  function hear(event: AgentEvent): void {
+    heardAt = clock.now();
+    if (event.kind === 'text-delta') firstTextAt ??= heardAt;
+    if (event.kind === 'tool-started') runningTools.add(event.toolUseId);
+    if (event.kind === 'memory-at-risk') memoryAtRisk = true;
+    if (event.kind !== 'tool-finished') return;
+    runningTools.delete(event.toolUseId);
+    if (interruption !== 'none') return;
+    // Silence counts again from here on: sooner than the look that was set while the tool ran.
     cancelLook();
     look();
   }
@@ -72,12 +79,7 @@ export async function collectAnswer(
 
   try {
     for await (const event of agent.send(prompt)) {
-      heardAt = clock.now();
-      if (event.kind === 'text-delta') firstTextAt ??= heardAt;
-      if (event.kind === 'tool-started') runningTools.add(event.toolUseId);
-      if (event.kind === 'tool-finished') runningTools.delete(event.toolUseId);
-      if (event.kind === 'tool-finished' && interruption === 'none') lookAgain();
-      if (event.kind === 'memory-at-risk') memoryAtRisk = true;
+      hear(event);
       if (event.kind === 'ended') return { ...event, interruption, sentAt, firstTextAt, memoryAtRisk };
       deps.onEvent(event);
     }
