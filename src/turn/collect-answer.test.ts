@@ -172,7 +172,7 @@ describe('a silent turn', () => {
   it('is counted from when the agent was last heard of', async () => {
     const { agent, answer, clock } = begin();
     await clock.advance(60 * SECOND);
-    agent.emit({ kind: 'api-retry', attempt: 1, status: 529 });
+    agent.emit({ kind: 'activity' });
     await clock.advance(90 * SECOND - 1);
     expect(agent.interrupts).toBe(0);
     await clock.advance(1);
