@@ -3,10 +3,10 @@
  * finished and nothing else, so that the cost of claiming and counting follows what is active, not what is known.
  */
 import { type Kysely, sql } from 'kysely';
-import { createNumberedTable } from './columns.ts';
+import { createIndex, createNumberedTable } from './tables.ts';
 
 /** In an index: only the rows that are not finished. */
-const OPEN = sql<boolean>`ended_at is null`;
+const OPEN = sql`ended_at is null`;
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await createInbox(db);
@@ -41,29 +41,18 @@ async function createInbox(db: Kysely<unknown>): Promise<void> {
     .addColumn('ended_at', 'bigint')
     .addColumn('outcome', 'text')
     .execute();
-  await db.schema
-    .createIndex('inbox_dedupe')
-    .unique()
-    .on('inbox')
-    .columns(['chat', 'bot_id', 'message_id', 'digest'])
-    .where('message_id', 'is not', null)
-    .execute();
-  await db.schema.createIndex('inbox_open').on('inbox').columns(['conversation', 'id']).where(OPEN).execute();
+  await createIndex(db, 'inbox_dedupe', 'inbox', ['chat', 'bot_id', 'message_id', 'digest'], {
+    unique: true,
+    only: sql`message_id is not null`,
+  });
+  await createIndex(db, 'inbox_open', 'inbox', ['id'], { only: OPEN });
   // Covers the counts, so that they never read a message.
-  await db.schema
-    .createIndex('inbox_open_by_age')
-    .on('inbox')
-    .columns(['id', 'state', 'accepted_at'])
-    .where(OPEN)
-    .execute();
-  await db.schema
-    .createIndex('inbox_open_untold')
-    .on('inbox')
-    .columns(['accepted_at'])
-    .where(OPEN)
-    .where(sql<boolean>`told_longer_at is null`)
-    .execute();
-  await db.schema.createIndex('inbox_of_conversation').on('inbox').columns(['conversation', 'id']).execute();
+  await createIndex(db, 'inbox_open_by_state', 'inbox', ['state', 'accepted_at', 'ended_at'], { only: OPEN });
+  await createIndex(db, 'inbox_open_untold', 'inbox', ['accepted_at'], {
+    only: sql`ended_at is null and told_longer_at is null`,
+  });
+  // The unfinished ones (null) stand together: one index serves the next message and the whole history.
+  await createIndex(db, 'inbox_of_conversation', 'inbox', ['conversation', 'ended_at', 'id']);
 }
 
 async function createOutbox(db: Kysely<unknown>): Promise<void> {
@@ -86,30 +75,16 @@ async function createOutbox(db: Kysely<unknown>): Promise<void> {
     .addColumn('ended_at', 'bigint')
     .addColumn('forgotten_at', 'bigint')
     .execute();
-  await db.schema
-    .createIndex('outbox_open_lanes')
-    .on('outbox')
-    .columns(['chat', 'room_id', 'bot_id', 'id'])
-    .where(OPEN)
-    .execute();
-  await db.schema
-    .createIndex('outbox_open_by_age')
-    .on('outbox')
-    .columns(['id', 'state', 'created_at'])
-    .where(OPEN)
-    .execute();
-  await db.schema
-    .createIndex('outbox_sent')
-    .on('outbox')
-    .columns(['chat', 'room_id', 'bot_id', 'id', 'platform_id'])
-    .where('platform_id', 'is not', null)
-    .execute();
-  await db.schema.createIndex('outbox_by_end').on('outbox').columns(['state', 'ended_at']).execute();
-  await db.schema
-    .createIndex('outbox_of_conversation')
-    .on('outbox')
-    .columns(['conversation', 'id'])
-    .execute();
+  await createIndex(db, 'outbox_open_lanes', 'outbox', ['chat', 'room_id', 'bot_id', 'id'], { only: OPEN });
+  await createIndex(db, 'outbox_open', 'outbox', ['id'], { only: OPEN });
+  await createIndex(db, 'outbox_open_by_state', 'outbox', ['state', 'created_at', 'ended_at'], {
+    only: OPEN,
+  });
+  await createIndex(db, 'outbox_sent', 'outbox', ['chat', 'room_id', 'bot_id', 'id', 'platform_id'], {
+    only: sql`platform_id is not null`,
+  });
+  await createIndex(db, 'outbox_buried', 'outbox', ['id'], { only: sql`state = 'buried'` });
+  await createIndex(db, 'outbox_of_conversation', 'outbox', ['conversation', 'ended_at']);
 }
 
 async function createLeases(db: Kysely<unknown>): Promise<void> {
@@ -120,12 +95,7 @@ async function createLeases(db: Kysely<unknown>): Promise<void> {
     .addColumn('holder', 'text')
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .execute();
-  await db.schema
-    .createIndex('leases_held')
-    .on('leases')
-    .columns(['holder'])
-    .where('holder', 'is not', null)
-    .execute();
+  await createIndex(db, 'leases_held', 'leases', ['holder'], { only: sql`holder is not null` });
 }
 
 async function createSessions(db: Kysely<unknown>): Promise<void> {
@@ -146,25 +116,10 @@ async function createSessions(db: Kysely<unknown>): Promise<void> {
     .addColumn('last_start', 'text', (column) => column.notNull())
     .addColumn('ended_at', 'bigint')
     .execute();
-  await db.schema
-    .createIndex('sessions_current')
-    .unique()
-    .on('sessions')
-    .columns(['conversation'])
-    .where(OPEN)
-    .execute();
-  await db.schema
-    .createIndex('sessions_current_by_use')
-    .on('sessions')
-    .columns(['last_used_at'])
-    .where(OPEN)
-    .execute();
-  await db.schema.createIndex('sessions_of_conversation').on('sessions').columns(['conversation']).execute();
-  await db.schema
-    .createIndex('sessions_by_room')
-    .on('sessions')
-    .columns(['room_id', 'state', 'conversation'])
-    .execute();
+  await createIndex(db, 'sessions_current', 'sessions', ['conversation'], { unique: true, only: OPEN });
+  await createIndex(db, 'sessions_current_by_use', 'sessions', ['last_used_at'], { only: OPEN });
+  await createIndex(db, 'sessions_of_conversation', 'sessions', ['conversation']);
+  await createIndex(db, 'sessions_by_room', 'sessions', ['room_id', 'state', 'conversation']);
 }
 
 async function createTranscripts(db: Kysely<unknown>): Promise<void> {
@@ -177,13 +132,10 @@ async function createTranscripts(db: Kysely<unknown>): Promise<void> {
     .addColumn('entry', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('transcript_entries_key', ['session_id', 'subpath', 'position'])
     .execute();
-  await db.schema
-    .createIndex('transcript_entries_uuid')
-    .unique()
-    .on('transcript_entries')
-    .columns(['session_id', 'subpath', 'uuid'])
-    .where('uuid', 'is not', null)
-    .execute();
+  await createIndex(db, 'transcript_entries_uuid', 'transcript_entries', ['session_id', 'subpath', 'uuid'], {
+    unique: true,
+    only: sql`uuid is not null`,
+  });
 }
 
 async function createTurns(db: Kysely<unknown>): Promise<void> {
@@ -203,7 +155,7 @@ async function createTurns(db: Kysely<unknown>): Promise<void> {
     .addColumn('first_text_ms', 'double precision')
     .addColumn('answered_ms', 'double precision', (column) => column.notNull())
     .execute();
-  await db.schema.createIndex('turns_of_conversation').on('turns').columns(['conversation', 'id']).execute();
+  await createIndex(db, 'turns_of_conversation', 'turns', ['conversation', 'id']);
 }
 
 async function createLedger(db: Kysely<unknown>): Promise<void> {
@@ -240,11 +192,7 @@ async function createSmallTables(db: Kysely<unknown>): Promise<void> {
     .addColumn('plain_text', 'text', (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .execute();
-  await db.schema
-    .createIndex('room_messages_of_room')
-    .on('room_messages')
-    .columns(['room_id', 'id'])
-    .execute();
+  await createIndex(db, 'room_messages_of_room', 'room_messages', ['room_id', 'id']);
   await db.schema
     .createTable('bot_keys')
     .addColumn('chat', 'text', (column) => column.notNull())

@@ -50,11 +50,13 @@ export function makeWriter(connection: DatabaseSync, trx: Tx, clock: Clock): Wri
   let closed = false;
 
   async function runBatches(): Promise<void> {
-    while (queue.length > 0) {
+    do {
       // The turn of the event loop ends first: every request that it reads from its sockets joins this batch.
       await new Promise((resolve) => setImmediate(resolve));
       if (await beginBatch()) await runBatch();
-    }
+    } while (queue.length > 0);
+    // In the same breath as the look into the queue: a job that comes now starts the next run.
+    running = null;
   }
 
   /** False when every job that waited was given up, because another process holds the file. */
@@ -136,9 +138,7 @@ export function makeWriter(connection: DatabaseSync, trx: Tx, clock: Clock): Wri
           committed: () => settle(),
           failed: (error) => reject(toError(error)),
         });
-        running ??= runBatches().finally(() => {
-          running = null;
-        });
+        running ??= runBatches();
       });
     },
 

@@ -1,0 +1,84 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Fence } from '../../base/terms.ts';
+import type { Leases } from '../../cluster/cluster.ts';
+import type { Database, Tx } from '../database.ts';
+import { hasDue } from './inbox-rows.ts';
+
+const FIRST_FENCE = 1 as Fence;
+
+export function makeLeases(
+  database: Database,
+  clock: Clock,
+  { holder, leaseMs }: { readonly holder: string; readonly leaseMs: number },
+): Leases {
+  /** The conversation's row with its next fence; the statement decides alone, so that two takers never both win. */
+  function take(trx: Tx, conversation: Parameters<Leases['acquire']>[0], from: 'anybody' | 'nobody') {
+    const now = clock.now();
+    const expires_at = now + leaseMs;
+    return trx
+      .insertInto('leases')
+      .values({ conversation, fence: FIRST_FENCE, holder, expires_at })
+      .onConflict((conflict) => {
+        const taken = conflict
+          .column('conversation')
+          .doUpdateSet(({ eb }) => ({ fence: eb('leases.fence', '+', FIRST_FENCE), holder, expires_at }));
+        return from === 'anybody' ? taken : taken.where('leases.expires_at', '<=', now);
+      })
+      .returning(['fence', 'expires_at'])
+      .executeTakeFirst();
+  }
+
+  return {
+    async acquire(conversation) {
+      const taken = await database.write((trx) => take(trx, conversation, 'nobody'));
+      return taken === undefined ? null : { conversation, fence: taken.fence, expiresAt: taken.expires_at };
+    },
+
+    async renew(lease) {
+      const expiresAt = clock.now() + leaseMs;
+      const renewed = await database.write((trx) =>
+        trx
+          .updateTable('leases')
+          .set({ expires_at: expiresAt })
+          .where('conversation', '=', lease.conversation)
+          .where('fence', '=', lease.fence)
+          .where('holder', '=', holder)
+          .returning('fence')
+          .executeTakeFirst(),
+      );
+      return renewed === undefined ? null : { ...lease, expiresAt };
+    },
+
+    release(lease) {
+      return database.write(async (trx) => {
+        const released = await trx
+          .updateTable('leases')
+          .set({ holder: null, expires_at: 0 })
+          .where('conversation', '=', lease.conversation)
+          .where('fence', '=', lease.fence)
+          .where('holder', '=', holder)
+          .returning('fence')
+          .executeTakeFirst();
+        // Whoever took it over looks into the inbox when it releases.
+        return { more: released !== undefined && (await hasDue(trx, lease.conversation, clock.now())) };
+      });
+    },
+
+    async seize(conversation) {
+      const taken = await database.write((trx) => take(trx, conversation, 'anybody'));
+      if (taken === undefined) throw new Error('a lease that is taken from anybody is always taken');
+      return { conversation, fence: taken.fence, expiresAt: taken.expires_at };
+    },
+  };
+}
+
+/** Ends every lease; how many were held. Only for the one server of a database, before it takes its first. */
+export async function endAllLeases(trx: Tx): Promise<number> {
+  const ended = await trx
+    .updateTable('leases')
+    .set({ holder: null, expires_at: 0 })
+    .where('holder', 'is not', null)
+    .returning('conversation')
+    .execute();
+  return ended.length;
+}

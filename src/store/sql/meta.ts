@@ -1,0 +1,38 @@
+import type { Database, Tx } from '../database.ts';
+
+/** Small facts of the data folder itself: its owner id, the id of its Campfire. */
+export type Meta = {
+  get(key: string): Promise<string | null>;
+  set(key: string, value: string): Promise<void>;
+  /** The key's value; `make()`'s, stored, when it has none. Whoever asks first decides for all. */
+  getOrCreate(key: string, make: () => string): Promise<string>;
+};
+
+export function makeMeta(database: Database): Meta {
+  async function readValue(db: Pick<Tx, 'selectFrom'>, key: string): Promise<string | null> {
+    const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
+    return row?.value ?? null;
+  }
+
+  async function put(trx: Tx, key: string, value: string): Promise<void> {
+    await trx
+      .insertInto('meta')
+      .values({ key, value })
+      .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+      .execute();
+  }
+
+  return {
+    get: (key) => readValue(database.read, key),
+    set: (key, value) => database.write((trx) => put(trx, key, value)),
+    getOrCreate(key, make) {
+      return database.write(async (trx) => {
+        const known = await readValue(trx, key);
+        if (known !== null) return known;
+        const made = make();
+        await put(trx, key, made);
+        return made;
+      });
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** Everything that survives a restart: the ports of the other folders over one database, written once for all backends. */
+import type { AgentRegistry, TranscriptStore } from '../agent/agent.ts';
+import type { Clock } from '../base/clock.ts';
+import type { BotKeys, RoomStore } from '../chat/chat.ts';
+import type { Leases } from '../cluster/cluster.ts';
+import type { Inbox } from '../inbox/inbox.ts';
+import type { Outbox } from '../outbox/outbox.ts';
+import type { SessionRecords } from '../session/session.ts';
+import type { TurnStore } from '../turn/turn.ts';
+import type { Database } from './database.ts';
+import { type LeftAgent, makeAgentRegistry, takeLeftAgents } from './sql/agents.ts';
+import { makeBotKeys } from './sql/bot-keys.ts';
+import { makeInbox } from './sql/inbox.ts';
+import { endAllLeases, makeLeases } from './sql/leases.ts';
+import { type Meta, makeMeta } from './sql/meta.ts';
+import { makeOutbox } from './sql/outbox.ts';
+import { makeRoomMessages } from './sql/room-messages.ts';
+import { makeSessionRecords } from './sql/sessions.ts';
+import { makeTranscripts } from './sql/transcripts.ts';
+import { makeTurnStore } from './sql/turns.ts';
+
+export type Store = {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly leases: Leases;
+  readonly sessions: SessionRecords;
+  readonly turns: TurnStore;
+  readonly transcripts: TranscriptStore;
+  readonly agents: AgentRegistry;
+  readonly roomMessages: RoomStore;
+  readonly botKeys: BotKeys;
+  readonly meta: Meta;
+  /**
+   * What a killed server left: ends its leases, so that their conversations are due now and not when they expire, and
+   * empties its agent registry. To be called once, before anything else, by the only server of the database (the lock).
+   */
+  recover(): Promise<{ readonly leases: number; readonly agents: readonly LeftAgent[] }>;
+  /** Lets writes under way finish and closes the database. */
+  close(): Promise<void>;
+};
+
+export type StoreOptions = {
+  /** This process among all that ever hold leases of the database: new at every start. */
+  readonly holder: string;
+  /** How long a lease is good without renewal. */
+  readonly leaseMs: number;
+};
+
+export function makeStore(database: Database, clock: Clock, options: StoreOptions): Store {
+  const { holder } = options;
+  return {
+    inbox: makeInbox(database, clock, holder),
+    outbox: makeOutbox(database, clock),
+    leases: makeLeases(database, clock, options),
+    sessions: makeSessionRecords(database, clock, holder),
+    turns: makeTurnStore(database, clock, holder),
+    transcripts: makeTranscripts(database, holder),
+    agents: makeAgentRegistry(database, clock),
+    roomMessages: makeRoomMessages(database),
+    botKeys: makeBotKeys(database),
+    meta: makeMeta(database),
+    recover: () =>
+      database.write(async (trx) => ({
+        leases: await endAllLeases(trx),
+        agents: await takeLeftAgents(trx),
+      })),
+    close: () => database.close(),
+  };
+}
+
+export { type Database, DatabaseBusy } from './database.ts';
+export { DatabaseTooNew } from './migrate.ts';
+export type { LeftAgent } from './sql/agents.ts';
+export type { Meta } from './sql/meta.ts';
