@@ -1,0 +1,142 @@
+/** Campfire as a chat: posts through its bot API, read back through its list endpoint or its database. */
+import type { Clock } from '../../base/clock.ts';
+import type { BotId, ChatName, Instant, UserId } from '../../base/terms.ts';
+import type { Log } from '../../telemetry/telemetry.ts';
+import type { Chat, OwnMessage, ReplyTarget, SendOutcome } from '../chat.ts';
+import { toPlainText } from '../plain-text.ts';
+import { renderReply } from '../render.ts';
+import { type BotKey, messagesPath, parseBotKey, parseNumber } from './address.ts';
+import { classifyPost, ERROR_PAGE } from './classify.ts';
+import { makeExchange } from './exchange.ts';
+import { makeCampfireDatabase } from './read-database.ts';
+import { type ListedMessage, readOwnFromList, readPage } from './read-list.ts';
+
+/** Campfire stores, indexes and tells everyone before it answers; on a small machine under load that takes seconds. */
+const POST_LIMIT_MS = 30_000;
+const READ_LIMIT_MS = 10_000;
+/** A turn waits for this answer. */
+const ROLE_LIMIT_MS = 2_000;
+/** How long an older Campfire is taken to be still that one. */
+const ABSENT_FOR_MS = 600_000;
+const MOST_REMEMBERED = 2_000;
+
+export type CampfireDeps = {
+  /** Where Campfire is, with the path that it is under, if any. */
+  readonly baseUrl: string;
+  readonly name: ChatName;
+  /** The bot's key from its file, the environment or an authenticated webhook; null when there is none. */
+  keyOf(bot: BotId): Promise<string | null>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Campfire's own SQLite file, when it can be read from here. */
+  readonly databasePath?: string;
+};
+
+export function makeCampfire(deps: CampfireDeps): Chat & { close(): Promise<void> } {
+  const { clock } = deps;
+  const exchange = makeExchange(deps);
+  const database =
+    deps.databasePath === undefined
+      ? null
+      : makeCampfireDatabase(deps.databasePath, (reason) =>
+          deps.log.warn({ chat: deps.name, reason }, 'the database of Campfire cannot be read'),
+        );
+  /** Since when a room and bot have got nothing but error pages. */
+  const errorPages = makeBoundedMap<string, Instant>(MOST_REMEMBERED);
+  const bots = makeBoundedMap<number, boolean>(MOST_REMEMBERED);
+  let noListUntil: Instant = 0;
+
+  async function send(target: ReplyTarget, markdown: string): Promise<SendOutcome> {
+    const html = renderReply(markdown);
+    if (html === '') return { kind: 'refused', reason: 'rejected', detail: 'nothing to see' };
+    const room = parseNumber(target.roomId);
+    if (room === null) return { kind: 'refused', reason: 'rejected', detail: 'not a room' };
+    const key = await keyFor(target.botId);
+    if (key === 'none') return { kind: 'refused', reason: 'no_key', detail: 'the bot has no key' };
+    if (key === 'malformed') return { kind: 'refused', reason: 'key_refused', detail: 'not a bot key' };
+
+    const path = messagesPath(room, key);
+    const answer = await exchange.send({ method: 'POST', path, html, limitMs: POST_LIMIT_MS });
+    const lane = `${room}:${key.userId}`;
+    const firstErrorPageAt = errorPages.get(lane) ?? null;
+    const outcome = classifyPost({ answer, firstErrorPageAt, now: clock.now() });
+    if (outcome.kind === 'unknown' && outcome.reason === ERROR_PAGE) {
+      errorPages.set(lane, firstErrorPageAt ?? clock.now());
+    } else errorPages.delete(lane);
+    return outcome;
+  }
+
+  async function readOwn(
+    target: ReplyTarget,
+    afterId: string | null,
+  ): Promise<readonly OwnMessage[] | 'unreadable' | 'unreachable'> {
+    const room = parseNumber(target.roomId);
+    const key = await keyFor(target.botId);
+    if (room === null || typeof key === 'string') return 'unreadable';
+    const from = { room, key, afterId: afterId === null ? null : parseNumber(afterId) };
+    const listed = await readOwnFromList(exchange, { ...from, limitMs: READ_LIMIT_MS });
+    if (typeof listed !== 'string') return listed;
+    const stored = database?.messagesOf({ ...from, userId: key.userId }) ?? null;
+    return stored ?? (listed === 'unreachable' ? 'unreachable' : 'unreadable');
+  }
+
+  async function isBot(target: ReplyTarget, author: UserId): Promise<boolean | null> {
+    const userId = parseNumber(author);
+    if (userId === null) return null;
+    const known = bots.get(userId) ?? database?.isBot(userId) ?? null;
+    if (known === null) await learnRoles(target);
+    else bots.set(userId, known);
+    return bots.get(userId) ?? null;
+  }
+
+  /** The newest page of the room holds its latest authors; nobody's role changes to or from bot. */
+  async function learnRoles(target: ReplyTarget): Promise<void> {
+    const room = parseNumber(target.roomId);
+    if (room === null || clock.now() < noListUntil) return;
+    const key = await keyFor(target.botId);
+    if (typeof key === 'string') return;
+    const page = await readPage(exchange, { room, key, before: null, limitMs: ROLE_LIMIT_MS });
+    if (page === 'absent') noListUntil = clock.now() + ABSENT_FOR_MS;
+    if (typeof page === 'string') return;
+    for (const { creator } of page) bots.set(creator.id, isBotRole(creator));
+  }
+
+  async function keyFor(bot: BotId): Promise<BotKey | 'none' | 'malformed'> {
+    const text = await deps.keyOf(bot);
+    return text === null ? 'none' : (parseBotKey(text) ?? 'malformed');
+  }
+
+  return {
+    name: deps.name,
+    send,
+    plainText: (markdown) => toPlainText(renderReply(markdown)),
+    readOwn,
+    isBot,
+    close: () => exchange.close(),
+  };
+}
+
+function isBotRole(creator: ListedMessage['creator']): boolean {
+  return creator.role === 'bot';
+}
+
+/** Forgets what was set first when it is full. */
+function makeBoundedMap<Key, Value>(
+  most: number,
+): Pick<Map<Key, Value>, 'get' | 'delete'> & {
+  set(key: Key, value: Value): void;
+} {
+  const entries = new Map<Key, Value>();
+  return {
+    get: (key) => entries.get(key),
+    delete: (key) => entries.delete(key),
+    set(key, value) {
+      entries.delete(key);
+      entries.set(key, value);
+      for (const oldest of entries.keys()) {
+        if (entries.size <= most) return;
+        entries.delete(oldest);
+      }
+    },
+  };
+}
