@@ -85,4 +85,5 @@ export type Bots = {
 };
 
 export { makeBots } from './live-bots.ts';
+export { isBotId } from './schema.ts';
 export { type NoticeDetails, type NoticeKind, noticeText } from './texts.ts';

@@ -21,7 +21,12 @@ const duration = z.string().transform((read, context): number | null => {
 /** Ids come as numbers from YAML; they are opaque texts to us. */
 const id = z.union([z.string().min(1), z.int()]).transform(String);
 
-const botId = id.refine((value) => /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(value), {
+/** Safe in an address, in a file's name and in a variable's. */
+export function isBotId(value: string): boolean {
+  return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u.test(value);
+}
+
+const botId = id.refine(isBotId, {
   error: 'allowed: at most 64 letters, digits, "_", "-" and ".", the first a letter, a digit or "_"',
 });
 

@@ -34,24 +34,25 @@ export function replaceRetired(env: Environment): {
   readonly env: Environment;
   readonly warnings: readonly string[];
 } {
-  const current: Record<string, string> = { ...env };
-  const warnings: string[] = [];
-  for (const [name, value] of Object.entries(env)) {
-    const alias = ALIASES[name];
-    if (alias !== undefined) {
-      const taken = env[alias] !== undefined;
-      if (!taken) current[alias] = value;
-      warnings.push(
-        `${name} is now called ${alias}${taken ? ', which is set: the old name is not read' : ''}.`,
-      );
-      continue;
-    }
-    const sentence =
-      RETIRED[name] ?? (name.startsWith('FLASK_') ? 'use HOST, PORT and LOG_LEVEL' : undefined);
-    if (sentence !== undefined) warnings.push(`${name} is not read any more: ${sentence}.`);
-    else if (name.startsWith('FIREKEEPER_')) warnings.push(unknownName(name));
+  const aliased = Object.entries(ALIASES).flatMap(([old, name]) => {
+    const value = env[old];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    env: { ...Object.fromEntries(aliased), ...env },
+    warnings: Object.keys(env).flatMap((name) => warningOf(name, env) ?? []),
+  };
+}
+
+function warningOf(name: string, env: Environment): string | null {
+  const alias = ALIASES[name];
+  if (alias !== undefined) {
+    const taken = env[alias] === undefined ? '' : ', which is set: the old name is not read';
+    return `${name} is now called ${alias}${taken}.`;
   }
-  return { env: current, warnings };
+  const sentence = RETIRED[name] ?? (name.startsWith('FLASK_') ? 'use HOST, PORT and LOG_LEVEL' : null);
+  if (sentence !== null) return `${name} is not read any more: ${sentence}.`;
+  return name.startsWith('FIREKEEPER_') ? unknownName(name) : null;
 }
 
 function unknownName(name: string): string {

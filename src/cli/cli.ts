@@ -1,0 +1,99 @@
+/** The command line: which commands there are, and how one is found, read and run. */
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { toError } from '../base/errors.ts';
+import { ConfigError } from '../config.ts';
+import { botNew } from './bot-new.ts';
+import { type CliDeps, type Command, type CommandInput, type ExitCode, UsageError } from './command.ts';
+import { doctor } from './doctor.ts';
+import { start } from './start.ts';
+
+const COMMANDS: readonly Command[] = [start, doctor, botNew];
+
+/** Runs one command; everything it says goes through `deps`. */
+export async function runCli(args: readonly string[], deps: CliDeps): Promise<ExitCode> {
+  const command = COMMANDS.find(({ name }) => name.split(' ').every((word, at) => args[at] === word));
+  if (command === undefined) return answerWithoutCommand(args, deps);
+  const rest = args.slice(command.name.split(' ').length);
+  try {
+    const input = readInput(command, rest);
+    if (input.flags.has('help')) {
+      deps.out(helpOf(command));
+      return 0;
+    }
+    return await command.run(input, deps);
+  } catch (error) {
+    return tellError(toError(error), command, rest.includes('--json'), deps);
+  }
+}
+
+function answerWithoutCommand(args: readonly string[], deps: CliDeps): ExitCode {
+  if (args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {
+    deps.out(helpOfAll());
+    return 0;
+  }
+  if (args.length > 0) deps.err(`There is no command "${args.join(' ')}".\n`);
+  deps.err(helpOfAll());
+  return 2;
+}
+
+function readInput(command: Command, args: readonly string[]): CommandInput {
+  const { values, positionals } = parseOrRefuse(command, args);
+  if (positionals.length > command.positionals) {
+    throw new UsageError(`unexpected "${positionals.slice(command.positionals).join(' ')}"`);
+  }
+  const given = Object.entries(values);
+  return {
+    positionals,
+    flags: new Set(given.flatMap(([name, value]) => (value === true ? [name] : []))),
+    texts: new Map(given.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))),
+  };
+}
+
+function parseOrRefuse(command: Command, args: readonly string[]) {
+  const options = {
+    ...command.options,
+    help: { type: 'boolean', short: 'h' },
+    json: { type: 'boolean' },
+  } as const;
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(toError(error).message);
+  }
+}
+
+/** A wrong configuration and a wrong usage are told; anything else is a bug and is thrown on. */
+function tellError(error: Error, command: Command, json: boolean, deps: CliDeps): ExitCode {
+  if (error instanceof ConfigError) {
+    if (json) deps.out(JSON.stringify({ ok: false, problems: error.problems }));
+    else deps.err(error.message);
+    return 1;
+  }
+  if (!(error instanceof UsageError)) throw error;
+  deps.err(`${error.message}\n\n${helpOf(command)}`);
+  return 2;
+}
+
+function helpOfAll(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return ['Usage: firekeeper COMMAND [--help] [--json]', '', ...lines].join('\n');
+}
+
+function helpOf(command: Command): string {
+  const usage = `Usage: firekeeper ${command.name} ${command.usage}`.trimEnd();
+  const options = [...command.help, '--json  the answer as one JSON object', '--help  this text'];
+  return [usage, '', command.summary, '', ...options.map((line) => `  ${line}`)].join('\n');
+}
+
+/** Exit codes of commands reach the shell when nothing is left to do: output is never cut off. */
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  process.exitCode = await runCli(process.argv.slice(2), {
+    cwd: process.cwd(),
+    out: (text) => console.log(text),
+    err: (text) => console.error(text),
+    start: async () => (await import('../main.ts')).main(),
+    doctorChecks: async () => null,
+  });
+}
