@@ -81,15 +81,25 @@ export type AgentEvent =
   | { readonly kind: 'text-delta'; readonly text: string }
   | { readonly kind: 'tool-started'; readonly toolUseId: string; readonly name: string }
   | { readonly kind: 'tool-finished'; readonly toolUseId: string; readonly failed: boolean }
-  /** The process is retrying the endpoint by itself. */
-  | { readonly kind: 'api-retry'; readonly attempt: number; readonly status: number | null }
-  /** Entries of this turn did not reach the store (`mirror_error`). */
+  /** The process asks the endpoint again by itself, after `delayMs`. */
+  | {
+      readonly kind: 'api-retry';
+      readonly attempt: number;
+      readonly status: number | null;
+      readonly delayMs: number;
+    }
+  /** It is at work without text: thinking, or writing a tool call. Says to a watchdog that it is not stuck. */
+  | { readonly kind: 'activity' }
+  /** Entries of this turn did not reach the store (`mirror_error`); logged and counted already. */
   | { readonly kind: 'memory-at-risk'; readonly detail: string }
   /** Always the last event, exactly once. */
   | {
       readonly kind: 'ended';
       readonly end: AgentEnd;
+      /** Of a process that died in the turn: the tokens that it had reported, at no cost. */
       readonly usage: Usage;
+      /** What the process says it has spent in all; a new process does not reliably go on from it. */
+      readonly cumulative: Usage;
       /** The id that the latest message carried: store this one. */
       readonly sessionId: SessionId;
       /** The last entry of the turn in the transcript store; null when none arrived. */
@@ -100,9 +110,12 @@ export type Agent = {
   readonly id: AgentId;
   readonly pid: number;
   readonly start: 'resumed' | 'new';
-  /** False once the process has exited or `close` was called. */
+  /** False once the process has exited or `close` was called. An agent that exits by itself is closed by itself. */
   readonly alive: boolean;
-  /** One turn. Never throws: a dead process is an `ended` event. One at a time. */
+  /**
+   * One turn. Never throws: a dead process is an `ended` event. One at a time. All entries of the turn are in the
+   * transcript store when `ended` comes. Whoever stops listening before that ends the agent.
+   */
   send(prompt: Prompt): AsyncIterable<AgentEvent>;
   /** Asks the running turn to end; the turn's `ended` follows. Harmless without one. */
   interrupt(): Promise<void>;
@@ -110,7 +123,7 @@ export type Agent = {
   close(): Promise<void>;
 };
 
-/** One line per live family, for stats. */
+/** One line per live family, for stats. Memory is PSS on Linux and RSS elsewhere, at most five seconds old. */
 export type AgentCensus = {
   readonly id: AgentId;
   readonly pid: number;
@@ -120,20 +133,26 @@ export type AgentCensus = {
 };
 
 export type Agents = {
-  /** Starts a process; at most the admitted number start at once, waiting turns first. Rejects with `AgentStartFailed`. */
+  /** Starts a process; at most the admitted number start at once, in the order of the calls. Rejects with `AgentStartFailed`. */
   start(request: AgentStartRequest): Promise<Agent>;
   census(): Promise<readonly AgentCensus[]>;
-  /** Ends every family of this data folder that no live agent of this server owns: what a killed server left behind. */
+  /** Ends every family of this data folder that no live agent of this server owns, and deletes their homes: what a killed server left behind. */
   reap(): Promise<{ readonly families: number; readonly processes: number }>;
   /** Ends all agents at once. */
   closeAll(): Promise<void>;
 };
 
-/** The process did not come up; `detail` is for the log, never for a room. */
+/**
+ * The process did not come up; its message is for the log, never for a room. `no-transcript`: there was nothing to
+ * resume, or not at the settled entry, so that the turn may start cold.
+ */
 export class AgentStartFailed extends Error {
-  constructor(detail: string, options?: ErrorOptions) {
+  readonly reason: 'no-transcript' | 'failed';
+
+  constructor(reason: AgentStartFailed['reason'], detail: string, options?: ErrorOptions) {
     super(`the agent process did not start: ${detail}`, options);
     this.name = 'AgentStartFailed';
+    this.reason = reason;
   }
 }
 

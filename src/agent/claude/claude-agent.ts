@@ -1,0 +1,104 @@
+import { type Clock, within } from '../../base/clock.ts';
+import { toError } from '../../base/errors.ts';
+import type { AgentId, SessionId } from '../../base/terms.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Agent, AgentEvent, Prompt } from '../agent.ts';
+import type { ClaudeProcess } from './claude-process.ts';
+import { type Before, type ClaudeTurn, makeClaudeTurn } from './claude-turn.ts';
+import { NO_USAGE } from './usage.ts';
+
+export type ClaudeAgentDeps = {
+  readonly id: AgentId;
+  readonly start: Agent['start'];
+  readonly sessionId: SessionId;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** The family has ended and the home is deleted. */
+  readonly onClosed: () => Promise<void>;
+};
+
+/** An idle process ends in some thirty milliseconds when it is told that no more prompts come. */
+const GOODBYE_LIMIT_MS = 2_000;
+
+/**
+ * One live process:
+ *
+ *   idle ⇄ in a turn
+ *   idle ──close, or it exits──▶ closing ──family empty, home deleted──▶ closed
+ *   in a turn ──close, it exits, or nobody listens any more──▶ closing, and the turn has `died`
+ */
+export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): Agent {
+  const { clock, telemetry } = deps;
+  let turn: ClaudeTurn | null = null;
+  let exited = false;
+  let closing: Promise<void> | null = null;
+  let before: Before = { sessionId: deps.sessionId, total: claude.mirror.savedTotal() };
+
+  async function end(): Promise<void> {
+    claude.prompts.end();
+    if (turn === null) await within(clock, GOODBYE_LIMIT_MS, claude.watched.ended);
+    await claude.remove();
+    await deps.onClosed();
+  }
+
+  function close(): Promise<void> {
+    closing ??= end();
+    return closing;
+  }
+
+  /** Nobody waits for the end of a process that went by itself. */
+  function closeByItself(): void {
+    close().catch((error: unknown) => {
+      telemetry.log.error({ agent: deps.id, reason: toError(error).message }, 'an agent did not end');
+    });
+  }
+
+  claude.watched.ended.then(() => {
+    exited = true;
+    if (turn === null) closeByItself();
+  });
+
+  /** False while a turn runs and after one that died: whoever leaves then leaves an agent that nobody may use. */
+  let isTrusted = true;
+  const isAlive = () => !exited && closing === null;
+
+  /** What the turn's last event leaves behind. */
+  function settle(event: Extract<AgentEvent, { kind: 'ended' }>): void {
+    before = { sessionId: event.sessionId, total: event.cumulative };
+    isTrusted = event.end.kind !== 'died';
+    turn = null;
+  }
+
+  async function* send(prompt: Prompt): AsyncGenerator<AgentEvent> {
+    if (turn !== null) throw new Error('an agent runs one turn at a time');
+    if (!isAlive()) return yield died(before);
+    turn = makeClaudeTurn(claude, prompt, before, deps);
+    isTrusted = false;
+    try {
+      for await (const event of turn.events) {
+        if (event.kind === 'ended') settle(event);
+        yield event;
+      }
+    } finally {
+      turn = null;
+      if (exited || !isTrusted) closeByItself();
+    }
+  }
+
+  return {
+    id: deps.id,
+    pid: claude.pid,
+    start: deps.start,
+    get alive() {
+      return isAlive();
+    },
+    send,
+    interrupt: async () => await turn?.interrupt(),
+    close,
+  };
+}
+
+function died({ sessionId, total }: Before): AgentEvent {
+  const end = { kind: 'died', detail: 'it had ended before this turn' } as const;
+  return { kind: 'ended', end, usage: NO_USAGE, cumulative: total, sessionId, lastEntry: null };
+}

@@ -1,0 +1,50 @@
+import type { McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentSpec, TranscriptStart } from '../agent.ts';
+
+/** Built-in tools that an agent can be given. What starts processes is not among them, whatever a bot file lists. */
+const OFFERED_TOOLS: ReadonlySet<string> = new Set([
+  'Read',
+  'Write',
+  'Edit',
+  'NotebookEdit',
+  'Glob',
+  'Grep',
+  'WebFetch',
+  'WebSearch',
+  'TodoWrite',
+]);
+
+/** The SDK's options as far as they follow from the spec and the transcript alone. */
+export function toOptions(spec: AgentSpec, transcript: TranscriptStart): Options {
+  const tools = spec.builtinTools.filter((tool) => OFFERED_TOOLS.has(tool));
+  return {
+    ...(spec.model === undefined ? {} : { model: spec.model }),
+    // Not recorded: an edited prompt takes effect on resume.
+    systemPrompt: { type: 'custom', prompt: spec.systemPrompt, snapshot: false },
+    tools,
+    allowedTools: [...tools, ...Object.keys(spec.mcpServers).map((name) => `mcp__${name}`)],
+    permissionMode: 'dontAsk',
+    settingSources: [],
+    strictMcpConfig: true,
+    // The bots' schema has checked their shape; the SDK checks it again.
+    mcpServers: spec.mcpServers as Record<string, McpServerConfig>,
+    // On the command line every user of the machine could read their keys.
+    mcpServersDelivery: 'initialize',
+    settings: {
+      autoMemoryEnabled: false,
+      permissions: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
+    },
+    ...(spec.thinkingBudgetTokens === undefined
+      ? {}
+      : { thinking: { type: 'enabled', budgetTokens: spec.thinkingBudgetTokens } }),
+    maxTurns: spec.maxSteps,
+    includePartialMessages: true,
+    sessionStoreFlush: 'eager',
+    ...toTranscriptOptions(transcript),
+  };
+}
+
+function toTranscriptOptions(transcript: TranscriptStart): Options {
+  if (transcript.kind === 'new') return { sessionId: transcript.sessionId };
+  return { resume: transcript.sessionId, resumeSessionAt: transcript.at };
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { isPrivateAddress, judgeTarget } from './private-address.ts';
+
+describe('judgeTarget', () => {
+  it.each([
+    'http://127.0.0.1/',
+    'http://127.1/',
+    'http://2130706433/',
+    'http://0x7f000001/',
+    'http://0177.0.0.1:8080/',
+    'http://127.0.0.1./',
+    'http://user:pass@127.0.0.1/',
+    'http://①②⑦.0.0.1/',
+    'http://0/',
+    'http://10.1.2.3/',
+    'http://172.16.0.1/',
+    'http://192.168.1.1/',
+    'http://169.254.169.254/latest/meta-data/',
+    'http://100.64.0.1/',
+    'http://[::1]/',
+    'http://[::]/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://[::ffff:7f00:1]/',
+    'http://[::127.0.0.1]/',
+    'http://[64:ff9b::7f00:1]/',
+    'http://[2002:7f00:1::]/',
+    'http://[fe80::1]/',
+    'http://[fd12::1]/',
+    'http://localhost:5000/',
+    'http://LOCALHOST./',
+    'http://app.localhost/',
+    'http://printer.local/',
+    'http://metadata.google.internal/',
+    'http://router/',
+    'file:///etc/passwd',
+    'ftp://example.com/',
+    'data:text/plain,x',
+    'example.com',
+    'http://',
+    'http://exa mple.com/',
+    '',
+  ])('refuses %s', (url) => {
+    expect(judgeTarget(url)).toMatchObject({ kind: 'refused' });
+  });
+
+  it.each([
+    ['https://example.com/a?b=c', { kind: 'name', name: 'example.com' }],
+    ['https://EXAMPLE.com./', { kind: 'name', name: 'example.com' }],
+    ['https://localhost.example.com/', { kind: 'name', name: 'localhost.example.com' }],
+    ['http://1.1.1.1/', { kind: 'public-address' }],
+    ['http://[2606:4700:4700::1111]/', { kind: 'public-address' }],
+  ])('lets %s go on', (url, target) => {
+    expect(judgeTarget(url)).toEqual(target);
+  });
+});
+
+describe('isPrivateAddress', () => {
+  it.each([
+    ['8.8.8.8', false],
+    ['172.32.0.1', false],
+    ['172.31.255.255', true],
+    ['255.255.255.255', true],
+    ['2a00:1450:4001::1', false],
+    ['fe80::1%eth0', true],
+    ['no address', true],
+  ])('%s: %s', (address, expected) => {
+    expect(isPrivateAddress(address)).toBe(expected);
+  });
+});

@@ -1,0 +1,52 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
+import type { SpawnOptions } from '@anthropic-ai/claude-agent-sdk';
+
+/** How a process ended: `code 1`, `signal SIGKILL`, or why it never began. */
+export type ProcessEnd = { readonly how: string };
+
+/** A started process, with what we watch of it. */
+export type WatchedProcess = {
+  readonly child: ChildProcessWithoutNullStreams;
+  /** Resolves when it has exited or could not be started. */
+  readonly ended: Promise<ProcessEnd>;
+  /** The last line that it wrote to stderr, as far as it was kept. */
+  lastWords(): string;
+};
+
+/** Below the server, so that webhooks are answered while ten agents start. */
+const NICE = 5;
+const MOST_STDERR_CHARACTERS = 2_000;
+
+/** Starts the process in a group of its own, with the environment that the options hold and nothing else. */
+export function spawnProcess(options: SpawnOptions): WatchedProcess {
+  const child = spawn(options.command, options.args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: options.env,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let tail = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    tail = (tail + chunk).slice(-MOST_STDERR_CHARACTERS);
+  });
+  // A write to a process that has just ended: its end is what counts, and `ended` tells it.
+  child.stdin.on('error', () => {});
+  lowerPriority(child.pid);
+  const ended = new Promise<ProcessEnd>((resolve) => {
+    child.once('exit', (code, signal) =>
+      resolve({ how: signal === null ? `code ${code}` : `signal ${signal}` }),
+    );
+    child.once('error', (error) => resolve({ how: error.message }));
+  });
+  return { child, ended, lastWords: () => tail.trim().split('\n').at(-1) ?? '' };
+}
+
+function lowerPriority(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, NICE);
+  } catch {
+    // It has ended already, which `ended` tells.
+  }
+}

@@ -1,0 +1,117 @@
+import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { LeaseLost } from '../../base/errors.ts';
+import type { ConversationKey, EntryId, Fence, SessionId } from '../../base/terms.ts';
+import type { TranscriptEntry, TranscriptStore, Usage } from '../agent.ts';
+import { writeLocalCopy } from './local-copy.ts';
+import { NO_USAGE, savedTotal } from './usage.ts';
+
+/**
+ * Our side of the SDK's `SessionStore` for one process.
+ *
+ * Entries of a running turn go to the transcript store under the turn's fence. Between turns nobody holds the
+ * conversation, so what the process writes then waits for the next turn's fence, and is dropped with the process:
+ * it is bookkeeping, and a resume goes back to the settled entry anyway.
+ */
+export type TranscriptMirror = {
+  readonly store: SessionStore;
+  /** From now on entries carry this fence. */
+  beginTurn(fence: Fence): void;
+  /** The last entry that the turn left in the main transcript; null when none arrived. Waits for those on their way. */
+  endTurn(): Promise<EntryId | null>;
+  /** True once an entry was refused because the turn's lease is lost. */
+  fencedOut(): boolean;
+  /** What a resumed process counts on from. */
+  savedTotal(): Usage;
+};
+
+export type TranscriptMirrorDeps = {
+  readonly transcripts: TranscriptStore;
+  readonly conversation: ConversationKey;
+  readonly home: string;
+  /** The turn's lease is lost: nothing that the process does from now on may be kept. */
+  readonly onFencedOut: () => void;
+};
+
+type Batch = {
+  readonly sessionId: SessionId;
+  readonly subpath: string | null;
+  readonly entries: readonly TranscriptEntry[];
+};
+
+/** A process at rest writes a handful; more than this is not bookkeeping any more, and the oldest go. */
+const MOST_WAITING_BATCHES = 100;
+
+export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirror {
+  const waiting: Batch[] = [];
+  let lastWrite: Promise<void> = Promise.resolve();
+  let fence: Fence | null = null;
+  let lastEntry: EntryId | null = null;
+  let fencedOut = false;
+  let total = NO_USAGE;
+
+  async function write(batch: Batch, under: Fence): Promise<void> {
+    const owner = { conversation: deps.conversation, fence: under };
+    await deps.transcripts.append(owner, batch.sessionId, batch.subpath, batch.entries);
+    const last = batch.entries.findLast((entry) => entry.uuid !== undefined)?.uuid;
+    if (batch.subpath === null && last !== undefined) lastEntry = last as EntryId;
+  }
+
+  /** A batch is taken off only when it is written: the SDK calls again after a failure, with the later batch alone. */
+  async function writeInOrder(batch: Batch, under: Fence): Promise<void> {
+    while (waiting[0] !== undefined) {
+      await write(waiting[0], under);
+      waiting.shift();
+    }
+    await write(batch, under);
+  }
+
+  async function append(batch: Batch): Promise<void> {
+    if (fencedOut) return;
+    if (fence === null) {
+      waiting.push(batch);
+      if (waiting.length > MOST_WAITING_BATCHES) waiting.shift();
+      return;
+    }
+    try {
+      await writeInOrder(batch, fence);
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) throw error;
+      fencedOut = true;
+      deps.onFencedOut();
+    }
+  }
+
+  return {
+    store: {
+      append(key, entries) {
+        const batch = {
+          sessionId: key.sessionId as SessionId,
+          subpath: key.subpath ?? null,
+          entries: entries as readonly TranscriptEntry[],
+        };
+        const writing = lastWrite.then(() => append(batch));
+        // Its failure belongs to the SDK, which calls again; the next write only waits its turn.
+        lastWrite = writing.catch(() => {});
+        return writing;
+      },
+      async load(key) {
+        const sessionId = key.sessionId as SessionId;
+        const entries = await writeLocalCopy(deps.transcripts, deps.home, key.projectKey, sessionId);
+        total = savedTotal(entries ?? []);
+        // With nothing from the store the process resumes the copy in its home, which was empty until now.
+        return null;
+      },
+    },
+    beginTurn(next) {
+      fence = next;
+      lastEntry = null;
+    },
+    async endTurn() {
+      await lastWrite;
+      fence = null;
+      return lastEntry;
+    },
+    fencedOut: () => fencedOut,
+    savedTotal: () => total,
+  };
+}
