@@ -60,8 +60,7 @@ function readEntry(entry: TranscriptEntry) {
   return {
     role: entry.type,
     uuid: (entry.uuid ?? '') as EntryId,
-    isPrompt:
-      entry.type === 'user' && entry.isMeta !== true && !blocks.some((block) => block.type === 'tool_result'),
+    isPrompt: entry.type === 'user' && !isAside(entry) && !blocks.some(isNoPrompt),
     isApiError: entry.isApiErrorMessage === true,
     messageId: message.id,
     stopReason: message.stop_reason,
@@ -74,6 +73,16 @@ function readEntry(entry: TranscriptEntry) {
       cacheWrite: count(usage.cache_creation_input_tokens),
     },
   };
+}
+
+/** A remark of the process, or the summary that a compaction puts in the place of what was said before. */
+function isAside(entry: TranscriptEntry): boolean {
+  return entry.isMeta === true || entry.isCompactSummary === true;
+}
+
+/** A tool's result, or the mark that an interrupt leaves; what people write stands between our own tags. */
+function isNoPrompt(block: Record<string, unknown>): boolean {
+  return block.type === 'tool_result' || String(block.text).startsWith('[Request interrupted by user');
 }
 
 /** One message of the API is written as one entry for each of its blocks, each with the same usage: count it once. */
