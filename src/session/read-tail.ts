@@ -45,9 +45,10 @@ export function readTail(entries: readonly TranscriptEntry[]): Tail {
       tokens: sumTokens(answers),
     };
   }
+  // A dropped attempt stays in the store: the tools of all of them may have had effects, not of the last alone.
   return {
     kind: 'unfinished',
-    toolCalls: answers.flatMap((entry) => entry.toolCalls).slice(0, MOST_TOOL_CALLS),
+    toolCalls: chain.flatMap((entry) => entry.toolCalls).slice(0, MOST_TOOL_CALLS),
   };
 }
 
