@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { makeTempFolder } from '../../test/setup/temp.ts';
 import { runCli } from './cli.ts';
 import type { CliDeps } from './command.ts';
-import type { AgentProbe } from './doctor-checks.ts';
+import type { AgentProbe } from './doctor-agent.ts';
 
 let cwd: string;
 beforeEach(() => {

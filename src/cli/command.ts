@@ -1,7 +1,7 @@
 /** What a command is; each stands in a file of its own and is listed in `cli.ts`. */
 import type { ParseArgsConfig } from 'node:util';
 import type { Config } from '../config.ts';
-import type { DoctorChecks } from './doctor-checks.ts';
+import type { DoctorChecks } from './doctor-agent.ts';
 
 /** 0 done · 1 failed · 2 wrong usage. */
 export type ExitCode = 0 | 1 | 2;

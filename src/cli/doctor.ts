@@ -3,15 +3,10 @@ import { type Bots, makeBots } from '../bots/bots.ts';
 import { type Config, type ConfigLine, describeConfig, loadConfig } from '../config.ts';
 import { makeLog } from '../telemetry/log.ts';
 import type { CliDeps, Command } from './command.ts';
-import {
-  type Check,
-  checkAgent,
-  checkBots,
-  checkCampfire,
-  checkCampfireFiles,
-  checkDataDir,
-  checkNode,
-} from './doctor-checks.ts';
+import { checkAgent } from './doctor-agent.ts';
+import { checkBots } from './doctor-bots.ts';
+import { checkCampfire, checkCampfireFiles } from './doctor-campfire.ts';
+import { type Check, checkDataDir, checkNode } from './doctor-checks.ts';
 import { checkWebhook, type WebhookAddress, webhookAddresses } from './webhook-addresses.ts';
 
 export type Report = {
