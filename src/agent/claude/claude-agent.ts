@@ -12,7 +12,8 @@ export type ClaudeAgentDeps = {
   readonly start: Agent['start'];
   readonly sessionId: SessionId;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
+  readonly log: Telemetry['log'];
+  readonly metrics: Telemetry['metrics'];
   /** The family has ended and the home is deleted. */
   readonly onClosed: () => Promise<void>;
 };
@@ -28,7 +29,7 @@ const GOODBYE_LIMIT_MS = 2_000;
  *   in a turn ──close, it exits, or nobody listens any more──▶ closing, and the turn has `died`
  */
 export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): Agent {
-  const { clock, telemetry } = deps;
+  const { clock, log } = deps;
   let turn: ClaudeTurn | null = null;
   let exited = false;
   let closing: Promise<void> | null = null;
@@ -49,7 +50,7 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
   /** Nobody waits for the end of a process that went by itself. */
   function closeByItself(): void {
     close().catch((error: unknown) => {
-      telemetry.log.error({ agent: deps.id, reason: toError(error).message }, 'an agent did not end');
+      log.error({ agent: deps.id, reason: toError(error).message }, 'an agent did not end');
     });
   }
 

@@ -20,7 +20,8 @@ export type ClaudeTurn = {
 export type ClaudeTurnDeps = {
   readonly id: AgentId;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
+  readonly log: Telemetry['log'];
+  readonly metrics: Telemetry['metrics'];
 };
 
 /** What the process had come to before this turn. */
@@ -36,7 +37,7 @@ export function makeClaudeTurn(
   claude: ClaudeProcess,
   prompt: Prompt,
   before: Before,
-  { id, clock, telemetry }: ClaudeTurnDeps,
+  { id, clock, log, metrics }: ClaudeTurnDeps,
 ): ClaudeTurn {
   const reader = makeTurnReader(prompt.id);
   let sessionId = before.sessionId;
@@ -72,8 +73,8 @@ export function makeClaudeTurn(
     const outcome = yield* readMessages();
     const lastEntry = await claude.mirror.endTurn();
     if (reader.atRisk()) {
-      telemetry.metrics.memoryAtRisk.inc();
-      telemetry.log.warn({ agent: id }, 'entries of a turn did not reach the transcript store');
+      metrics.memoryAtRisk.inc();
+      log.warn({ agent: id }, 'entries of a turn did not reach the transcript store');
     }
     const end = await toEnd(claude, reader, outcome, clock);
     const usage =

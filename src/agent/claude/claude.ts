@@ -27,7 +27,8 @@ export type ClaudeAgentsDeps = {
   readonly transcripts: TranscriptStore;
   readonly registry: AgentRegistry;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
+  readonly log: Telemetry['log'];
+  readonly metrics: Telemetry['metrics'];
   /** The allowed part of the server's environment: PATH, LANG, TZ, proxy and CA variables. */
   readonly baseEnv: Readonly<Record<string, string>>;
   /** Processes that start at once. */
@@ -39,6 +40,9 @@ export type ClaudeAgentsDeps = {
   /** Instead of the SDK's own; for tests. */
   readonly executable?: string;
 };
+
+/** The release whose behaviour the tests have seen; it is part of a fingerprint, since another may behave otherwise. */
+export const SDK_VERSION = '0.3.329';
 
 const API_RETRIES = 3;
 /** A cold start with a cold disk cache takes 1.5 s, the last of ten at once 6.7 s. */
@@ -53,7 +57,7 @@ type LiveAgent = {
 
 /** Agents that are Claude processes, run by the Agent SDK. */
 export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
-  const { clock, registry, telemetry } = deps;
+  const { clock, registry, log, metrics } = deps;
   const families = makeFamilies({ table: systemProcessTable(process.platform), clock, self: process.pid });
   const processDeps: ClaudeProcessDeps = {
     ...deps,
@@ -77,13 +81,13 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     const kind = request.transcript.kind === 'new' ? 'new' : 'resumed';
     const { sessionId } = request.transcript;
     const claude = await startClaudeProcess(id, request, processDeps).catch((error: unknown) => {
-      telemetry.metrics.agentStarts.inc({ kind, result: 'failed' });
+      metrics.agentStarts.inc({ kind, result: 'failed' });
       throw error;
     });
-    telemetry.metrics.agentStarts.inc({ kind, result: 'started' });
-    const agent = makeClaudeAgent(claude, { id, start: kind, sessionId, clock, telemetry, onClosed });
+    metrics.agentStarts.inc({ kind, result: 'started' });
+    const agent = makeClaudeAgent(claude, { id, start: kind, sessionId, clock, log, metrics, onClosed });
     live.set(id, { agent, conversation: request.conversation, startedAt: clock.now() });
-    telemetry.metrics.agents.set(live.size);
+    metrics.agents.set(live.size);
     await registry
       .started({ id, pid: agent.pid, conversation: request.conversation, sessionId })
       .catch(giveUp);
@@ -91,7 +95,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
 
     async function onClosed(): Promise<void> {
       live.delete(id);
-      telemetry.metrics.agents.set(live.size);
+      metrics.agents.set(live.size);
       await registry.ended(id);
     }
     async function giveUp(error: unknown): Promise<never> {
@@ -134,7 +138,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
         await rm(join(deps.homes, id), { recursive: true, force: true });
       }
       for (const id of new Set([...left, ...homes])) if (!ours.has(id)) await registry.ended(id);
-      telemetry.metrics.familiesReaped.inc(left.length);
+      metrics.familiesReaped.inc(left.length);
       return { families: left.length, processes };
     },
 
