@@ -36,11 +36,11 @@ export function readTail(entries: readonly TranscriptEntry[]): Tail {
   const answers = chain.slice(chain.indexOf(prompt) + 1).filter((entry) => entry.role === 'assistant');
   const last = answers.at(-1);
   const lastEntry = entries.findLast((entry) => typeof entry.uuid === 'string')?.uuid;
-  if (last?.stopReason === 'end_turn' && !last.isApiError && last.text !== '' && lastEntry !== undefined) {
+  if (last !== undefined && isFinished(last) && lastEntry !== undefined) {
     return {
       kind: 'answered',
       promptId: prompt.uuid,
-      text: last.text,
+      text: textOf(last, answers),
       lastEntry: lastEntry as EntryId,
       tokens: sumTokens(answers),
     };
@@ -53,6 +53,18 @@ export function readTail(entries: readonly TranscriptEntry[]): Tail {
 }
 
 type ReadEntry = ReturnType<typeof readEntry>;
+
+function isFinished(last: ReadEntry): boolean {
+  return last.stopReason === 'end_turn' && !last.isApiError && last.text !== '';
+}
+
+/** One message of the API is written as one entry for each of its blocks: the last one's reply is all of them. */
+function textOf(last: ReadEntry, answers: readonly ReadEntry[]): string {
+  return answers
+    .filter((entry) => entry.messageId === last.messageId)
+    .map((entry) => entry.text)
+    .join('');
+}
 
 function readEntry(entry: TranscriptEntry) {
   const message = isRecord(entry.message) ? entry.message : {};
@@ -86,7 +98,7 @@ function isNoPrompt(block: Record<string, unknown>): boolean {
   return block.type === 'tool_result' || String(block.text).startsWith('[Request interrupted by user');
 }
 
-/** One message of the API is written as one entry for each of its blocks, each with the same usage: count it once. */
+/** Each entry of a message carries the usage of the whole: count it once. */
 function sumTokens(answers: readonly ReadEntry[]): ReadEntry['tokens'] {
   const perMessage = new Map(answers.map((entry) => [entry.messageId, entry.tokens]));
   const total = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
