@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { fastifyCookie } from '@fastify/cookie';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -9,7 +10,7 @@ import {
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { isWebhookUrl, makeRefuse, type RefusalCode } from '../webhook/webhook.ts';
 import { decideGuard } from './guard.ts';
-import type { Login } from './login.ts';
+import { type Login, refuseLogin } from './login.ts';
 import { describeApi } from './openapi.ts';
 import { type ProblemCode, sendProblem } from './problems.ts';
 
@@ -63,6 +64,8 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
   });
 
   describeApi(http, deps.version);
+  // Only for its reading and writing of the headers; most requests, the webhooks, have no cookie to parse.
+  http.register(fastifyCookie, { hook: false });
 
   http.addHook('onRequest', async (request, reply) => {
     const decision = decideGuard({
@@ -80,7 +83,7 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
     if (isWebhookUrl(request.url))
       return refuse(request, reply, request.method === 'POST' ? 'not_found' : 'method_not_allowed');
     const login = deps.login.check(request);
-    return sendProblem(reply, login === 'logged-in' ? 'not_found' : login);
+    return login === 'logged-in' ? sendProblem(reply, 'not_found') : refuseLogin(reply, login);
   });
   return http;
 }

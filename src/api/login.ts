@@ -1,5 +1,4 @@
 import { createHmac, hash, randomBytes } from 'node:crypto';
-import { fastifyCookie as cookies } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { makeSecretMatcher } from '../base/secret.ts';
@@ -25,10 +24,10 @@ export type Login = {
   check(request: FastifyRequest): 'logged-in' | LoginRefusal;
   /** An `onRequest` hook that answers 401 (or 429) unless `check` agrees. */
   require(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined>;
-  /** Changes a token or a code into a cookie: the value of `Set-Cookie`, or why not. */
+  /** Changes a token or a code into a cookie (the value of `Set-Cookie`), or says why not. */
   exchange(
+    request: Pick<FastifyRequest, 'ip' | 'server'>,
     proof: { readonly token: string } | { readonly code: string },
-    address: string,
   ): { readonly setCookie: string; readonly expiresAt: Instant } | LoginRefusal;
   readonly codes: LoginCodes;
 };
@@ -52,8 +51,9 @@ export function makeLogin(deps: {
     return createHmac('sha256', cookieKey).update(expires).digest('base64url');
   }
 
-  function hasCookie(header: string | undefined): boolean {
-    const value = header === undefined ? undefined : cookies.parse(header)[LOGIN_COOKIE];
+  function hasCookie({ server, headers }: FastifyRequest): boolean {
+    const header = headers.cookie;
+    const value = header === undefined ? undefined : server.parseCookie(header)[LOGIN_COOKIE];
     const [, expires, signature] = /^(\d{1,16})\.([\w-]{43})$/.exec(value ?? '') ?? [];
     if (expires === undefined || signature === undefined) return false;
     return makeSecretMatcher(sign(expires))(signature) && Number(expires) > clock.now();
@@ -75,7 +75,7 @@ export function makeLogin(deps: {
 
   const login: Login = {
     check(request) {
-      if (hasCookie(request.headers.cookie)) return 'logged-in';
+      if (hasCookie(request)) return 'logged-in';
       const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
       return token === undefined ? 'login_required' : checkToken(token, request.ip);
     },
@@ -85,11 +85,12 @@ export function makeLogin(deps: {
       return result === 'logged-in' ? undefined : refuseLogin(reply, result);
     },
 
-    exchange(proof, address) {
-      const result = 'token' in proof ? checkToken(proof.token, address) : checkCode(proof.code, address);
+    exchange({ ip, server }, proof) {
+      const result = 'token' in proof ? checkToken(proof.token, ip) : checkCode(proof.code, ip);
       if (result !== 'logged-in') return result;
       const expiresAt = clock.now() + COOKIE_MS;
-      const setCookie = cookies.serialize(LOGIN_COOKIE, `${expiresAt}.${sign(String(expiresAt))}`, {
+      const value = `${expiresAt}.${sign(String(expiresAt))}`;
+      const setCookie = server.serializeCookie(LOGIN_COOKIE, value, {
         path: '/',
         httpOnly: true,
         sameSite: 'strict',

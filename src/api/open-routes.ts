@@ -60,7 +60,7 @@ export function openRoutes(deps: {
         },
       },
       async (request, reply) => {
-        const result = deps.login.exchange(request.body, request.ip);
+        const result = deps.login.exchange(request, request.body);
         if (typeof result === 'string') return refuseLogin(reply, result);
         reply.header('Set-Cookie', result.setCookie);
         return { status: 'success' as const, expires_at: toIso(result.expiresAt) };

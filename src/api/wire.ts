@@ -59,9 +59,9 @@ export function toTurnBody(turn: TurnRecord): z.input<typeof turnBody> {
   };
 }
 
-/** A turn's event as clients read it: its own fields, the finished turn in the words of `/api/turns`. */
+/** A turn's event as clients read it: its own fields, an ended turn in the words of `/api/turns`. */
 export function toTurnEventBody(event: TurnEvent): Readonly<Record<string, unknown>> {
-  return event.type === 'turn.finished' ? { ...event, turn: toTurnBody(event.turn) } : event;
+  return 'turn' in event ? { ...event, turn: toTurnBody(event.turn) } : event;
 }
 
 export const roomMessageBody = z.object({
