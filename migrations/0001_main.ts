@@ -111,7 +111,6 @@ async function createSessions(db: Kysely<unknown>): Promise<void> {
     .addColumn('last_used_at', 'bigint', (column) => column.notNull())
     .addColumn('turn_count', 'integer', (column) => column.notNull())
     .addColumn('cost_usd', 'double precision', (column) => column.notNull())
-    .addColumn('cumulative', 'text', (column) => column.notNull())
     .addColumn('last_tier', 'text', (column) => column.notNull())
     .addColumn('last_start', 'text', (column) => column.notNull())
     .addColumn('ended_at', 'bigint')

@@ -12,6 +12,7 @@ export type NoticeKind =
   | 'timed_out'
   | 'connection_trouble'
   | 'budget_reached'
+  | 'step_limit'
   | 'fresh_start'
   | 'stopped'
   | 'help'

@@ -1,5 +1,6 @@
 /** Which agent process serves a conversation, and from what its turn starts: hot, warm or cold. */
-import type { Agent, AgentSpec, Usage } from '../agent/agent.ts';
+import type { Agent, AgentSpec, Agents, ModelEndpoint, TranscriptStore } from '../agent/agent.ts';
+import type { Clock } from '../base/clock.ts';
 import type {
   AgentId,
   ConversationKey,
@@ -11,6 +12,8 @@ import type {
   Tier,
 } from '../base/terms.ts';
 import type { Bot } from '../bots/bots.ts';
+import type { Leases } from '../cluster/cluster.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Tail } from './read-tail.ts';
 
 /**
@@ -32,8 +35,6 @@ export type SessionRecord = {
   /** Settled turns. */
   readonly turnCount: number;
   readonly costUsd: number;
-  /** The SDK's cumulative cost and tokens when the last turn settled; the next resume continues from them. */
-  readonly cumulative: Usage;
   readonly lastTier: Tier;
   readonly lastStart: Start;
 };
@@ -67,7 +68,8 @@ export type SessionSettlement = {
     readonly settledEntry: EntryId;
     readonly tier: Tier;
     readonly start: Start;
-    readonly cumulative: Usage;
+    /** Of this turn; added to the session's. */
+    readonly costUsd: number;
     readonly at: Instant;
   }): Promise<void>;
 };
@@ -124,6 +126,29 @@ export type LiveSession = {
   readonly record: SessionRecord;
   readonly agentId: AgentId;
   readonly busy: boolean;
+};
+
+export type SessionDeps = {
+  readonly records: SessionRecords;
+  readonly transcripts: Pick<TranscriptStore, 'after'>;
+  readonly agents: Pick<Agents, 'start' | 'closeAll'>;
+  readonly leases: Pick<Leases, 'seize' | 'release'>;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly endpoint: ModelEndpoint;
+  readonly sdkVersion: string;
+  /** Working directory of a conversation. */
+  workspaceOf(conversation: ConversationKey): string;
+  deleteWorkspace(conversation: ConversationKey): Promise<void>;
+  /** The bot's time to live in this conversation's room; null: never expires. */
+  ttlOf(bot: Bot, conversation: ConversationKey): number | null;
+  readonly limits: {
+    readonly mostLive: number;
+    /** `SESSION_RESUME` */
+    readonly resume: boolean;
+    /** Every process is closed after its turn. */
+    readonly stateless: boolean;
+  };
 };
 
 export { makeSessions } from './sessions.ts';

@@ -105,8 +105,6 @@ type SessionsTable = {
   last_used_at: Instant;
   turn_count: number;
   cost_usd: number;
-  /** `Usage` as JSON. */
-  cumulative: string;
   last_tier: Tier;
   last_start: Start;
   ended_at: Instant | null;

@@ -52,6 +52,8 @@ export async function collectAnswer(
 
   function hear(event: AgentEvent): void {
     heardAt = clock.now();
+    // It says how long it will be silent before it asks the endpoint again.
+    if (event.kind === 'api-retry') heardAt += event.delayMs;
     if (event.kind === 'text-delta') firstTextAt ??= heardAt;
     if (event.kind === 'tool-started') runningTools.add(event.toolUseId);
     if (event.kind === 'memory-at-risk') memoryAtRisk = true;

@@ -28,7 +28,7 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     settledEntry,
     tier: session.tier,
     start: session.start,
-    cumulative: answer.cumulative,
+    costUsd: answer.usage.costUsd,
     at: record.endedAt,
   };
   try {

@@ -85,7 +85,7 @@ async function settleFoundAnswer(plan: SessionPlan, deps: TurnDeps): Promise<Tur
     cacheReadTokens: tail.tokens.cacheRead,
     cacheWriteTokens: tail.tokens.cacheWrite,
   };
-  const { sessionId, lastTier: tier, lastStart: start, cumulative } = record;
+  const { sessionId, lastTier: tier, lastStart: start } = record;
   await deps.store.transaction(lease, async (tx) => {
     await tx.ledger.add({ ...bookedTo(first), sessionId, outcome: 'found', usage, at: now });
     await tx.inbox.settle(
@@ -93,7 +93,7 @@ async function settleFoundAnswer(plan: SessionPlan, deps: TurnDeps): Promise<Tur
       'answered',
     );
     await tx.outbox.add([replyTo(first, 'reply', tail.text)]);
-    await tx.sessions.settle({ sessionId, settledEntry: tail.lastEntry, tier, start, cumulative, at: now });
+    await tx.sessions.settle({ sessionId, settledEntry: tail.lastEntry, tier, start, costUsd: 0, at: now });
   });
   deps.owed();
   deps.telemetry.log.info(

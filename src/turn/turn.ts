@@ -107,5 +107,6 @@ export type TurnDeps = {
 };
 
 export { makeLoopBreaker } from './loop-breaker.ts';
-export { type NoticeText, noticeTo } from './replies.ts';
+export { makeRemark } from './remark.ts';
+export type { NoticeText } from './replies.ts';
 export { runTurn } from './run-turn.ts';

@@ -12,8 +12,9 @@ export const en: Texts = {
       `⚠️ Sorry, I have connection trouble right now. Please try again later.${
         reference === undefined ? '' : ` (Reference: ${reference})`
       }`,
-    budget_reached: () =>
-      '🛑 I stopped here: the limit for one answer is reached. Ask me to go on, or ask for a smaller part of it.',
+    budget_reached: () => '🛑 I stopped here: the budget is used up. Please try again later.',
+    step_limit: () =>
+      '🛑 I stopped here: one answer may take only so many steps. Ask me to go on, or ask for a smaller part of it.',
     fresh_start: () => 'ℹ️ I lost the memory of our earlier conversation, so we start afresh.',
     stopped: () => '⏹️ Stopped.',
     help: ({ botName }) =>

@@ -9,7 +9,8 @@ export const zhCN: Texts = {
     timed_out: () => '⏱️ 这个请求超时了。可以让我继续，或者把问题拆小一点。',
     connection_trouble: ({ reference }) =>
       `⚠️ 抱歉，我现在的连接有问题，请稍后再试。${reference === undefined ? '' : `（参考编号：${reference}）`}`,
-    budget_reached: () => '🛑 我先停在这里：单次回答的限额已经用完。可以让我继续，或者把问题拆小一点。',
+    budget_reached: () => '🛑 我先停在这里：预算已经用完，请稍后再试。',
+    step_limit: () => '🛑 我先停在这里：单次回答的步骤数已经用完。可以让我继续，或者把问题拆小一点。',
     fresh_start: () => 'ℹ️ 我们之前的对话记录丢失了，现在重新开始。',
     stopped: () => '⏹️ 已停止。',
     help: ({ botName }) =>

@@ -1,5 +1,4 @@
 import { type Selectable, sql } from 'kysely';
-import type { Usage } from '../../agent/agent.ts';
 import type { Clock } from '../../base/clock.ts';
 import { parseConversationKey } from '../../base/conversation.ts';
 import type { ConversationKey, Lease, RoomId } from '../../base/terms.ts';
@@ -86,7 +85,7 @@ export function makeSessionRecords(database: Database, clock: Clock, holder: str
 /** The session inside a turn's transaction, whose fence is checked already. */
 export function makeSessionSettlement(trx: Tx, lease: Lease): SessionSettlement {
   return {
-    async settle({ sessionId, settledEntry, tier, start, cumulative, at }) {
+    async settle({ sessionId, settledEntry, tier, start, costUsd, at }) {
       const settled = await currentOf(trx, lease)
         .set(({ eb }) => ({
           // The id that the latest message carried; some versions of the SDK change it on the way.
@@ -95,8 +94,7 @@ export function makeSessionSettlement(trx: Tx, lease: Lease): SessionSettlement 
           settled_entry: settledEntry,
           last_used_at: at,
           turn_count: eb('turn_count', '+', 1),
-          cost_usd: cumulative.costUsd,
-          cumulative: JSON.stringify(cumulative),
+          cost_usd: eb('cost_usd', '+', costUsd),
           last_tier: tier,
           last_start: start,
         }))
@@ -145,7 +143,6 @@ function toRow(record: SessionRecord) {
     last_used_at: record.lastUsedAt,
     turn_count: record.turnCount,
     cost_usd: record.costUsd,
-    cumulative: JSON.stringify(record.cumulative),
     last_tier: record.lastTier,
     last_start: record.lastStart,
   };
@@ -168,8 +165,6 @@ function toRecord(row: Row): SessionRecord {
     lastUsedAt: row.last_used_at,
     turnCount: row.turn_count,
     costUsd: row.cost_usd,
-    // Written by `toRow` or `settle` and by nobody else.
-    cumulative: JSON.parse(row.cumulative) as Usage,
     lastTier: row.last_tier,
     lastStart: row.last_start,
   };

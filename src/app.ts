@@ -1,0 +1,381 @@
+/** Builds every part and joins them; the only file that knows them all. */
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Agents, ModelEndpoint } from './agent/agent.ts';
+import { makeClaudeAgents, SDK_VERSION } from './agent/claude/claude.ts';
+import { type OfflineModel, startOfflineModel } from './agent/offline/offline-model.ts';
+import { apiRoutes } from './api/api.ts';
+import { makeStats } from './api/collect-stats.ts';
+import { makeForget } from './api/forget.ts';
+import { makeHttp } from './api/http.ts';
+import { makeLogin } from './api/login.ts';
+import { type Bus, makeBus } from './base/bus.ts';
+import { type Clock, within } from './base/clock.ts';
+import { parseConversationKey } from './base/conversation.ts';
+import { readOrMakeSecret } from './base/secret-file.ts';
+import { type ConversationKey, chatName } from './base/terms.ts';
+import { type Bot, type Bots, makeBots, noticeText } from './bots/bots.ts';
+import { makeAuthorCheck } from './chat/author.ts';
+import { makeBuiltinRoom } from './chat/builtin/builtin.ts';
+import { makeCampfire } from './chat/campfire/campfire.ts';
+import type { Chat, RoomMessage, RoomStore } from './chat/chat.ts';
+import type { Config } from './config.ts';
+import type { ReplyKind } from './outbox/outbox.ts';
+import { makeSender } from './outbox/sender.ts';
+import { makeQueue, type Queue } from './queue/queue.ts';
+import { makeSessions, type Sessions } from './session/session.ts';
+import { makeWorkspaces } from './session/workspaces.ts';
+import { lockFolder } from './store/sqlite/lock.ts';
+import { openSqlite } from './store/sqlite/sqlite.ts';
+import { makeStore, type Store } from './store/store.ts';
+import { makeHealth } from './telemetry/health.ts';
+import { makeMetrics } from './telemetry/metrics.ts';
+import type { Log, Telemetry } from './telemetry/telemetry.ts';
+import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from './turn/turn.ts';
+import { VERSION } from './version.ts';
+import { webhookRoutes } from './webhook/webhook.ts';
+
+const LEASE_MS = 60_000;
+const POLL_MS = 1_000;
+const SWEEP_MS = 60_000;
+/** An interrupted turn that has not ended after this long is ended with its whole family. */
+const GRACE_MS = 10_000;
+/** What a turn that was interrupted at the end of the drain may take to end by itself. */
+const INTERRUPT_MS = 500;
+/** After the drain, for replies that are owed to go out. */
+const LAST_REPLIES_MS = 500;
+const STARTS_AT_ONCE = 2;
+const WEB_ROOT = new URL('../web/', import.meta.url).pathname;
+
+export type App = {
+  /** Where it listens, such as `http://127.0.0.1:5000`. */
+  readonly address: string;
+  /** What a person who just started it wants to read, line by line. */
+  greeting(): readonly string[];
+  /** The parts, for tests and benchmarks. */
+  readonly parts: {
+    readonly agents: Agents;
+    readonly store: Store;
+    readonly bots: Bots;
+    readonly sessions: Sessions;
+    readonly queue: Queue;
+    readonly telemetry: Telemetry;
+  };
+  /** What happens in turns, as it happens. */
+  readonly turnEvents: ReturnType<typeof makeBus<TurnEvent>>;
+  readonly offlineModel: OfflineModel | null;
+  /** Finishes what runs (up to `DRAIN_SECONDS`), ends every family, closes everything. Sessions stay. */
+  stop(): Promise<void>;
+};
+
+/** Starts the server; resolves when it listens. Whatever fails, nothing stays open. */
+export async function makeApp(
+  config: Config,
+  deps: { readonly log: Log; readonly clock: Clock },
+): Promise<App> {
+  const closers: Closers = [];
+  try {
+    return await build(config, { ...deps, closers });
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+/** What is open, in the order in which it was opened; closed in reverse. */
+type Closers = (() => unknown)[];
+
+async function closeAll(closers: Closers): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+type Ground = { readonly log: Log; readonly clock: Clock; readonly closers: Closers };
+
+async function build(config: Config, ground: Ground): Promise<App> {
+  const { clock, closers, log } = ground;
+  const telemetry: Telemetry = { log, metrics: makeMetrics() };
+  const { store, lock } = await openStore(config, ground);
+  const bots = await openBots(config, ground);
+  const { chat, rooms, roomEvents } = await openChat(config, { ...ground, telemetry, store, bots });
+  const offlineModel = config.model.kind === 'offline' ? await startOfflineModel({ clock }) : null;
+  closers.push(() => offlineModel?.close());
+  const engine = await buildEngine(config, { ...ground, telemetry, store, bots, chat, offlineModel });
+  const { agents, sessions, sender, queue, turnEvents } = engine;
+
+  let draining = false;
+  const { http, login } = await buildHttp(config, {
+    ...engine,
+    telemetry,
+    clock,
+    store,
+    bots,
+    chat,
+    rooms,
+    roomEvents,
+    isDraining: () => draining,
+  });
+  closers.push(() => http.close());
+  await http.listen({ host: config.host, port: config.port });
+  const { port } = http.server.address() as AddressInfo;
+  const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  await lock.announce(address);
+  telemetry.metrics.collectProcess();
+  queue.start();
+  sender.start();
+  closers.push(clock.every(SWEEP_MS, () => void sessions.sweep()));
+
+  return {
+    address,
+    greeting: () => greet(config, address, login.codes.issue()),
+    parts: { store, bots, agents, sessions, queue, telemetry },
+    turnEvents,
+    offlineModel,
+    async stop() {
+      draining = true;
+      const drained = queue.drain(config.drainMs);
+      // An agent that ignores its interrupt does not hold up the stop: closing it ends its turn.
+      await within(clock, config.drainMs + INTERRUPT_MS, drained);
+      await sessions.closeAll();
+      await drained;
+      await sender.drain(LAST_REPLIES_MS);
+      await closeAll(closers);
+    },
+  };
+}
+
+async function openStore(config: Config, { clock, closers }: Ground) {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockFolder(config.dataDir, clock);
+  closers.push(() => lock.release());
+  const database = await openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
+  const store = makeStore(database, clock, { holder: randomUUID(), leaseMs: LEASE_MS });
+  closers.push(() => store.close());
+  await store.recover();
+  return { store, lock };
+}
+
+async function openBots(config: Config, { clock, closers, log }: Ground): Promise<Bots> {
+  const { language, defaultModel: model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs } = config;
+  const keys = { keys: config.botKeys, defaultKey: config.botKey };
+  const defaults = { language, model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs, ...keys };
+  const bots = await makeBots({ dirs: config.botsDirs, defaults, clock, log });
+  closers.push(() => bots.close());
+  return bots;
+}
+
+type ChatDeps = Ground & { readonly telemetry: Telemetry; readonly store: Store; readonly bots: Bots };
+
+type OpenChat = {
+  readonly chat: Chat;
+  /** The built-in room's messages, and news of them; null where Campfire is the chat. */
+  readonly rooms: RoomStore | null;
+  readonly roomEvents: Bus<RoomMessage> | null;
+};
+
+/** Campfire where one is configured, else the built-in room, whose messages the page hears of. */
+async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat> {
+  const { clock, log, closers, telemetry, store, bots } = deps;
+  const roomEvents = makeBus<RoomMessage>((error) =>
+    log.error({ error }, 'a listener of room events failed'),
+  );
+  const rooms: RoomStore = {
+    ...store.roomMessages,
+    async add(message) {
+      const added = await store.roomMessages.add(message);
+      roomEvents.publish(added);
+      return added;
+    },
+  };
+  if (config.campfireUrl === null) {
+    const chat = makeBuiltinRoom({ store: rooms, botName: (id) => bots.get(id)?.name ?? id, clock });
+    return { chat, rooms, roomEvents };
+  }
+  const name = chatName(
+    `campfire:${await store.meta.getOrCreate(`campfire ${config.campfireUrl}`, randomUUID)}`,
+  );
+  const chat = makeCampfire({
+    baseUrl: config.campfireUrl,
+    name,
+    keyOf: async (id) => bots.get(id)?.key ?? store.botKeys.learned(name, id),
+    databasePath: config.campfireDbPath,
+    clock,
+    ...telemetry,
+  });
+  closers.push(() => chat.close());
+  return { chat, rooms: null, roomEvents: null };
+}
+
+type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };
+
+/** From a waiting message to a reply that is owed, and out. */
+async function buildEngine(config: Config, deps: EngineDeps) {
+  const { clock, log, closers, telemetry, store, bots, chat } = deps;
+  const sender = makeSender({
+    outbox: store.outbox,
+    chats: (name) => (name === chat.name ? chat : null),
+    clock,
+    ...telemetry,
+  });
+  const agents = makeClaudeAgents({
+    homes: join(config.dataDir, 'agents'),
+    ownerId: await store.meta.getOrCreate('owner', randomUUID),
+    transcripts: store.transcripts,
+    registry: store.agents,
+    baseEnv: config.agentEnv,
+    startsAtOnce: STARTS_AT_ONCE,
+    clock,
+    ...telemetry,
+  });
+  const reaped = await agents.reap();
+  if (reaped.families > 0) log.warn(reaped, 'ended agent families that an earlier server left behind');
+  closers.push(() => agents.closeAll());
+
+  const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
+  const sessions = makeSessions({
+    records: store.sessions,
+    transcripts: store.transcripts,
+    agents,
+    leases: store.leases,
+    clock,
+    telemetry,
+    endpoint: endpointOf(config, deps.offlineModel),
+    sdkVersion: SDK_VERSION,
+    workspaceOf: workspaces.pathOf,
+    deleteWorkspace: workspaces.delete,
+    ttlOf,
+    limits: {
+      mostLive: config.maxHotSessions,
+      resume: config.sessionResume,
+      stateless: config.sessionMode === 'stateless',
+    },
+  });
+  const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
+  const turnDeps = {
+    inbox: store.inbox,
+    sessions,
+    store: store.turns,
+    bots,
+    loopBreaker: makeLoopBreaker(),
+    noticeText: textOf,
+    clock,
+    telemetry,
+    timeZone: config.timeZone,
+    limits: { stuckAfterMs: config.stuckAfterMs, graceMs: GRACE_MS, maxAgeMs: config.messageMaxAgeMs },
+    isBot: makeAuthorCheck({ chat, ownKeys: () => bots.all().flatMap((bot) => bot.key ?? []) }),
+    publish: turnEvents.publish,
+    owed: sender.wake,
+  };
+  const queue = makeQueue({
+    inbox: store.inbox,
+    leases: store.leases,
+    clock,
+    telemetry,
+    runTurn: (lease, watch) => runTurn(lease, watch, turnDeps),
+    remark: makeRemark({ outbox: store.outbox, bots, noticeText: textOf, owed: sender.wake }),
+    limits: {
+      atOnce: config.maxHotSessions,
+      pollMs: POLL_MS,
+      renewMs: LEASE_MS / 3,
+      overdueMs: config.queueWaitMs,
+    },
+  });
+  return { agents, sessions, sender, queue, turnEvents };
+}
+
+type HttpParts = Awaited<ReturnType<typeof buildEngine>> &
+  OpenChat & {
+    readonly telemetry: Telemetry;
+    readonly clock: Clock;
+    readonly store: Store;
+    readonly bots: Bots;
+    isDraining(): boolean;
+  };
+
+/** The front doors, closed until `listen`. */
+async function buildHttp(config: Config, parts: HttpParts) {
+  const { agents, sessions, queue, turnEvents, telemetry, clock, store, bots, chat, rooms, roomEvents } =
+    parts;
+  const { accept } = store.inbox;
+  const adminToken = config.adminToken ?? (await readOrMakeSecret(join(config.dataDir, 'admin-token')));
+  const login = makeLogin({ adminToken, publicUrl: config.publicUrl, clock });
+  const http = makeHttp({
+    host: config.host,
+    publicUrl: config.publicUrl,
+    version: VERSION,
+    login,
+    ...telemetry,
+  });
+  const health = makeHealth({
+    version: VERSION,
+    clock,
+    checks: {
+      database: () => store.inbox.counts().then(() => null),
+      model: async () => (config.model.kind === 'none' ? config.model.reason : null),
+      drain: async () => (parts.isDraining() ? 'stopping' : null),
+    },
+  });
+  const stats = makeStats({
+    agents,
+    sessions,
+    records: store.sessions,
+    inbox: store.inbox,
+    queue,
+    ttlHours: config.sessionTtlMs / 3_600_000,
+    dataDir: config.dataDir,
+    budgetMb: config.agentMemoryBudgetMb,
+  });
+  const forget = makeForget({ records: store.sessions, sessions, queue });
+  const doors = { bots, accept, wake: queue.wake, clock, ...telemetry };
+  http.register(
+    webhookRoutes({
+      ...doors,
+      chat: chat.name,
+      botKeys: store.botKeys,
+      webhookToken: config.webhookToken,
+      envBotKey: config.botKey,
+      roomMessages: rooms,
+    }),
+  );
+  http.register(
+    apiRoutes({
+      ...doors,
+      login,
+      health,
+      webRoot: WEB_ROOT,
+      stats,
+      forget,
+      turns: store.turns,
+      rooms,
+      turnEvents,
+      roomEvents,
+    }),
+  );
+  return { http, login };
+}
+
+function textOf(kind: Exclude<ReplyKind, 'reply'>, bot: Bot): string {
+  return noticeText(kind, bot.language, { botName: bot.name });
+}
+
+function ttlOf(bot: Bot, key: ConversationKey): number | null {
+  const room = parseConversationKey(key)?.roomId;
+  const ofRoom = room === undefined ? undefined : bot.roomTtlMs.get(room);
+  return ofRoom === undefined ? bot.sessionTtlMs : ofRoom;
+}
+
+function endpointOf(config: Config, offline: OfflineModel | null): ModelEndpoint {
+  if (offline !== null) return offline.endpoint;
+  return config.model.kind === 'endpoint' ? config.model.primary : { name: 'primary', env: {} };
+}
+
+function greet(config: Config, address: string, code: string): readonly string[] {
+  const model =
+    config.model.kind === 'offline'
+      ? ['No model credential: the offline model answers. Set ANTHROPIC_API_KEY to use Claude.']
+      : config.model.kind === 'none'
+        ? [`No turn can run: ${config.model.reason}`]
+        : [];
+  return [...model, `Firekeeper ${VERSION} listens. Its page: ${config.publicUrl ?? address}/#code=${code}`];
+}

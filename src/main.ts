@@ -1,0 +1,55 @@
+/** The process: configuration, signals, exit codes. What it runs is built in `app.ts`. */
+import { pathToFileURL } from 'node:url';
+import { makeApp } from './app.ts';
+import { systemClock, within } from './base/clock.ts';
+import { toError } from './base/errors.ts';
+import { ConfigError, loadConfig, type ReadConfig } from './config.ts';
+import { makeLog } from './telemetry/log.ts';
+
+/** After this a stop that hangs is cut short; the reaper of the next start ends what is left. */
+const STOP_LIMIT_MS = 9_800;
+
+/** Runs the server until it is told to stop; the exit code. */
+export async function main(): Promise<number> {
+  const read = readConfigOrTell();
+  if (read === null) return 1;
+  const { config, warnings } = read;
+  const log = makeLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
+  for (const warning of warnings) log.warn(warning);
+
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+    process.on('uncaughtException', (error) => fail(error));
+    process.on('unhandledRejection', (reason) => fail(toError(reason)));
+    function fail(error: Error): void {
+      log.fatal({ error: error.message, stack: error.stack }, 'a bug: stopping');
+      process.exitCode = 1;
+      resolve('bug');
+    }
+  });
+
+  const app = await makeApp(config, { log, clock: systemClock }).catch((error: unknown) => toError(error));
+  if (app instanceof Error) {
+    process.stderr.write(`Firekeeper did not start: ${app.message}\n`);
+    return 1;
+  }
+  for (const line of app.greeting()) process.stdout.write(`${line}\n`);
+
+  const reason = await stopped;
+  log.info({ reason }, 'stopping: finishing running turns, taking nothing new');
+  const clean = await within(systemClock, STOP_LIMIT_MS, app.stop());
+  if (clean === 'timed-out') log.error('the stop took too long and was cut short');
+  return Number(process.exitCode ?? 0);
+}
+
+function readConfigOrTell(): ReadConfig | null {
+  try {
+    return loadConfig(process.cwd());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return null;
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exit(await main());

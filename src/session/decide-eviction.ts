@@ -1,0 +1,68 @@
+import type { AgentId, Instant } from '../base/terms.ts';
+
+export type AgentFacts = {
+  readonly id: AgentId;
+  readonly busy: boolean;
+  readonly lastUsedAt: Instant;
+  /** What its family holds. */
+  readonly memoryMb: number;
+  /** What an agent of its bot usually holds; null while unknown. */
+  readonly usualMb: number | null;
+  /** Turns that this process has served. */
+  readonly turns: number;
+};
+
+export type EvictionFacts = {
+  readonly agents: readonly AgentFacts[];
+  /** What all families together may hold. */
+  readonly budgetMb: number;
+  /** What a start that waits will need on top; 0 when none waits. */
+  readonly wantedMb: number;
+  /** Share of the machine's (or container's) memory in use, and the share above which half of the idle ones go. */
+  readonly machineShare: number;
+  readonly highWatermark: number;
+  readonly mostAgents: number;
+};
+
+/** A process that has served so many turns is replaced between turns. */
+const MOST_TURNS = 200;
+
+export type Eviction = {
+  readonly id: AgentId;
+  readonly reason: 'budget' | 'watermark' | 'count' | 'recycled';
+};
+
+/** Which idle agents to end, least recently used first. An agent in a turn is never among them. Pure. */
+export function decideEviction(facts: EvictionFacts): readonly Eviction[] {
+  const idle = facts.agents.filter((agent) => !agent.busy).sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+  const worn = idle.filter(isWorn).map(({ id }) => ({ id, reason: 'recycled' as const }));
+  const older = facts.machineShare > facts.highWatermark ? idle.slice(0, Math.ceil(idle.length / 2)) : [];
+  const pressed = older
+    .filter((agent) => !isWorn(agent))
+    .map(({ id }) => ({ id, reason: 'watermark' as const }));
+  const ended = [...worn, ...pressed];
+  return [...ended, ...untilItFits(facts, idle, new Set(ended.map(({ id }) => id)))];
+}
+
+/** The oldest idle ones that are left, until memory and number fit. */
+function untilItFits(
+  facts: EvictionFacts,
+  idle: readonly AgentFacts[],
+  ended: ReadonlySet<AgentId>,
+): readonly Eviction[] {
+  const left = facts.agents.filter(({ id }) => !ended.has(id));
+  let heldMb = left.reduce((sum, { memoryMb }) => sum + memoryMb, facts.wantedMb);
+  let count = left.length + (facts.wantedMb > 0 ? 1 : 0);
+  const evictions: Eviction[] = [];
+  for (const agent of idle.filter(({ id }) => !ended.has(id))) {
+    if (heldMb <= facts.budgetMb && count <= facts.mostAgents) break;
+    evictions.push({ id: agent.id, reason: heldMb > facts.budgetMb ? 'budget' : 'count' });
+    heldMb -= agent.memoryMb;
+    count -= 1;
+  }
+  return evictions;
+}
+
+function isWorn(agent: AgentFacts): boolean {
+  return agent.turns >= MOST_TURNS || (agent.usualMb !== null && agent.memoryMb > 2 * agent.usualMb);
+}

@@ -1,0 +1,62 @@
+import type { Agent } from '../agent/agent.ts';
+import type { ConversationKey, Instant } from '../base/terms.ts';
+import type { SessionRecord } from './session.ts';
+
+/**
+ * A conversation's process in memory:
+ *
+ *   (none) ──open──▶ busy ──keep──▶ idle ──open──▶ busy …
+ *                     └─ abandon ─▶ (none) ◀─ evict, sweep, close, died ─┘
+ */
+export type LiveAgent = {
+  readonly agent: Agent;
+  readonly fingerprint: string;
+  /** Null: never expires. */
+  readonly ttlMs: number | null;
+  record: SessionRecord;
+  busy: boolean;
+};
+
+export type LiveAgents = ReturnType<typeof makeLiveAgents>;
+
+/** At most one live process for each conversation, at most `mostLive` in all. */
+export function makeLiveAgents(mostLive: number) {
+  const live = new Map<ConversationKey, LiveAgent>();
+
+  /** Gives up the process; the session stays. */
+  async function end(key: ConversationKey, entry: LiveAgent): Promise<void> {
+    if (live.get(key) === entry) live.delete(key);
+    await entry.agent.close();
+  }
+
+  return {
+    get: (key: ConversationKey): LiveAgent | null => live.get(key) ?? null,
+    put: (key: ConversationKey, entry: LiveAgent): void => void live.set(key, entry),
+    all: (): readonly LiveAgent[] => [...live.values()],
+    clear: (): void => live.clear(),
+    end,
+
+    async close(key: ConversationKey): Promise<void> {
+      const entry = live.get(key);
+      if (entry !== undefined) await end(key, entry);
+    },
+
+    /** The least recently used idle processes go until one more fits. A process in a turn is never ended for room. */
+    makeRoom(): void {
+      const idle = [...live]
+        .filter(([, entry]) => !entry.busy)
+        .sort(([, a], [, b]) => a.record.lastUsedAt - b.record.lastUsedAt);
+      for (const [key, entry] of idle) {
+        if (live.size < mostLive) return;
+        void end(key, entry);
+      }
+    },
+
+    async endExpired(now: Instant): Promise<void> {
+      const expired = [...live].filter(
+        ([, { busy, ttlMs, record }]) => !busy && ttlMs !== null && now - record.lastUsedAt > ttlMs,
+      );
+      await Promise.all(expired.map(([key, entry]) => end(key, entry)));
+    },
+  };
+}

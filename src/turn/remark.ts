@@ -1,0 +1,33 @@
+import { parseConversationKey } from '../base/conversation.ts';
+import type { ConversationKey } from '../base/terms.ts';
+import type { Bots } from '../bots/bots.ts';
+import type { InboxMessage } from '../inbox/inbox.ts';
+import type { Outbox, ReplyKind } from '../outbox/outbox.ts';
+import type { NoticeText } from './replies.ts';
+
+export type RemarkDeps = {
+  readonly outbox: Pick<Outbox, 'add'>;
+  readonly bots: Pick<Bots, 'get'>;
+  readonly noticeText: NoticeText;
+  /** Replies were committed: the sender may look. */
+  owed(): void;
+};
+
+/** Says something to a conversation's room beside its turns: that it waits, or waits long. Not an end of anything. */
+export function makeRemark(deps: RemarkDeps) {
+  return async (
+    key: ConversationKey,
+    kind: Exclude<ReplyKind, 'reply'>,
+    message: InboxMessage | null,
+  ): Promise<void> => {
+    const conversation = parseConversationKey(key);
+    const bot = conversation && deps.bots.get(conversation.botId);
+    if (conversation === null || bot === null) return;
+    const { chat, roomId, botId } = conversation;
+    const markdown = deps.noticeText(kind, bot);
+    await deps.outbox.add([
+      { conversation: key, chat, roomId, botId, inboxId: message?.id ?? null, kind, markdown },
+    ]);
+    deps.owed();
+  };
+}
