@@ -1,6 +1,6 @@
 /** Rules on the code itself, found in its syntax tree, so that words in strings and comments break none of them. */
-import { isOurCode, isProduct, isTest, type Rule } from './rule.ts';
-import { isNode, type Node, place, type SourceFile } from './source.ts';
+import { isProduct, isTest, type Rule } from './rule.ts';
+import { isCode, isNode, type Node, place, type SourceFile } from './source.ts';
 
 /** A call or use of `object.property`, such as `Date.now`. */
 function uses(node: Node, object: string, property?: string): boolean {
@@ -38,12 +38,13 @@ function importsFrom(file: SourceFile, pattern: RegExp, what: string): string[] 
     .map(({ from, start }) => `${place(file, start)} imports ${from}: ${what}`);
 }
 
+const AS_HTML = ['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'setHTMLUnsafe', 'write', 'writeln'];
 const TIMERS = ['setTimeout', 'setInterval'];
 
 export const codeRules: readonly Rule[] = [
   {
     name: 'nothing is of type any',
-    covers: isOurCode,
+    covers: isCode,
     find: (file) => findNodes(file, (node) => node.type === 'TSAnyKeyword', 'says any'),
     bad: [
       ['src/a/a.ts', 'export const a: any = 1;'],
@@ -54,7 +55,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: 'no type is forced through unknown',
-    covers: isOurCode,
+    covers: isCode,
     find: (file) => findNodes(file, isForced, 'casts through unknown'),
     bad: [
       ['src/a/a.ts', 'export const a = b as unknown as string;'],
@@ -84,7 +85,7 @@ export const codeRules: readonly Rule[] = [
   {
     name: 'time and timers come from the clock',
     covers: (path) =>
-      path.startsWith('src/') && isOurCode(path) && !/^src\/base\/clock(\.test)?\.ts$/.test(path),
+      path.startsWith('src/') && isCode(path) && !/^src\/base\/clock(\.test)?\.ts$/.test(path),
     find: (file) => [
       ...findNodes(file, readsTime, 'reads the time'),
       ...findNodes(
@@ -132,7 +133,7 @@ export const codeRules: readonly Rule[] = [
   },
   {
     name: 'nothing is a default export',
-    covers: (path) => isOurCode(path) && !path.endsWith('.config.ts'),
+    covers: (path) => isCode(path) && !path.endsWith('.config.ts'),
     find: (file) =>
       findNodes(file, (node) => node.type === 'ExportDefaultDeclaration', 'is a default export'),
     bad: [['src/a/a.ts', 'export default 1;']],
@@ -168,6 +169,25 @@ export const codeRules: readonly Rule[] = [
         "test.each([1])('a', () => {}); describe.skipIf(none)('b', () => {}); rows.skip(1);",
       ],
     ],
+  },
+  {
+    name: 'the page assigns nothing as HTML',
+    covers: (path) => /^web\/.*\.js$/.test(path),
+    find: (file) =>
+      findNodes(
+        file,
+        (node) =>
+          node.type === 'MemberExpression' &&
+          isNode(node.property) &&
+          AS_HTML.includes(nameOf(node.property)),
+        'assigns HTML',
+      ),
+    bad: [
+      ['web/page.js', 'item.innerHTML = message.html;'],
+      ['web/page.js', "item.insertAdjacentHTML('beforeend', html);"],
+      ['web/page.js', 'document.write(html);'],
+    ],
+    good: [['web/page.js', 'item.append(safeFragment(message.html)); item.textContent = text;']],
   },
   {
     name: 'no error is only logged',

@@ -1,6 +1,6 @@
 /** Rules on what single files import: one home for each dependency, nothing for its side effect, no barrels. */
-import { isOurCode, isProduct, type Rule } from './rule.ts';
-import { place, type SourceFile } from './source.ts';
+import { isProduct, type Rule } from './rule.ts';
+import { isCode, place, type SourceFile } from './source.ts';
 
 /** Package (or what it starts with) → where in the product it may be imported. */
 const HOMES: readonly (readonly [packages: RegExp, homes: readonly string[]])[] = [
@@ -50,7 +50,7 @@ export const importRules: readonly Rule[] = [
   },
   {
     name: 'there are no barrels',
-    covers: isOurCode,
+    covers: isCode,
     find: (file) => [
       ...(file.path.endsWith('/index.ts') ? [`${file.path} is a barrel by its name`] : []),
       ...findBarrelExports(file),

@@ -23,7 +23,3 @@ export function isTest(path: string): boolean {
 export function isProduct(path: string): boolean {
   return path.startsWith('src/') && path.endsWith('.ts') && !isTest(path);
 }
-
-export function isOurCode(path: string): boolean {
-  return path.endsWith('.ts');
-}

@@ -1,4 +1,4 @@
-/** The project's files as the tidy rules see them: their text, and the syntax tree of those that are TypeScript. */
+/** The project's files as the tidy rules see them: their text, and the syntax tree of those that are code. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { parseSync } from 'vite';
@@ -19,7 +19,7 @@ export type SourceFile = {
   readonly path: string;
   readonly text: string;
   readonly lineCount: number;
-  /** Every node, parents before children, each with its parents, the nearest first; none when it is not TypeScript. */
+  /** Every node, parents before children, each with its parents, the nearest first; none when it is no code. */
   readonly nodes: readonly { readonly node: Node; readonly parents: readonly Node[] }[];
   readonly comments: readonly { readonly text: string; readonly start: number }[];
   /** Static and dynamic imports and re-exports; those of types too. */
@@ -51,7 +51,7 @@ function isTextFile(path: string): boolean {
 
 export function toSourceFile(path: string, text: string): SourceFile {
   const lineCount = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
-  if (!path.endsWith('.ts')) return { path, text, lineCount, nodes: [], comments: [], imports: [] };
+  if (!isCode(path)) return { path, text, lineCount, nodes: [], comments: [], imports: [] };
 
   const parsed = parseSync(path, text);
   if (parsed.errors.length > 0) throw new Error(`${path} does not parse: ${parsed.errors[0]?.message}`);
@@ -59,6 +59,10 @@ export function toSourceFile(path: string, text: string): SourceFile {
   collect(parsed.program, [], nodes);
   const comments = parsed.comments.map((comment) => ({ text: comment.value, start: comment.start }));
   return { path, text, lineCount, nodes, comments, imports: nodes.flatMap(({ node }) => toImport(node)) };
+}
+
+export function isCode(path: string): boolean {
+  return /\.(ts|js)$/.test(path);
 }
 
 function collect(

@@ -1,7 +1,7 @@
 /** Rules on names, sizes, comments and pages. */
 import { posix } from 'node:path';
-import { isOurCode, isProduct, type Rule } from './rule.ts';
-import { type Node, place, type SourceFile } from './source.ts';
+import { isProduct, type Rule } from './rule.ts';
+import { isCode, type Node, place, type SourceFile } from './source.ts';
 
 const MOST_LINES = 400;
 /** The rules' own samples break the rules. */
@@ -22,7 +22,7 @@ const OTHER_WORDS: readonly (readonly [RegExp, string])[] = [
 export const textRules: readonly Rule[] = [
   {
     name: `no file has more than ${MOST_LINES} lines`,
-    covers: (path) => isOurCode(path) || /^(web|bin|\.ci)\//.test(path),
+    covers: (path) => isCode(path) || /^(web|bin|\.ci)\//.test(path),
     find: (file) => (file.lineCount > MOST_LINES ? [`${file.path} has ${file.lineCount}`] : []),
     bad: [['src/a/a.ts', '\n'.repeat(MOST_LINES + 1)]],
     good: [['src/a/a.ts', '\n'.repeat(MOST_LINES)]],
@@ -73,7 +73,7 @@ export const textRules: readonly Rule[] = [
   },
   {
     name: 'no code is commented out',
-    covers: (path) => isOurCode(path) && !isRule(path),
+    covers: (path) => isCode(path) && !isRule(path),
     find: (file) =>
       file.comments
         .filter(({ text }) =>
@@ -117,7 +117,7 @@ export function findDeadLinks(
 
 /** Where a word stands: in comments of code, anywhere in other files. */
 function wordPlaces(file: SourceFile, pattern: RegExp): string[] {
-  const parts = file.path.endsWith('.ts') ? file.comments : [{ text: file.text, start: 0 }];
+  const parts = isCode(file.path) ? file.comments : [{ text: file.text, start: 0 }];
   return parts.flatMap(({ text, start }) =>
     [...text.matchAll(pattern)].map((found) => place(file, start + found.index)),
   );
