@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setImmediate as nextEventLoopTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ADMIN_TOKEN, type Doors, openDoors } from '../../test/fixtures/front-doors.ts';
+import { ADMIN_TOKEN, AS_ADMIN, type Doors, openDoors } from '../../test/fixtures/front-doors.ts';
 import { botId, type ConversationKey, roomId, type SessionId } from '../base/terms.ts';
 
 const KEY = 'builtin:7:bender' as ConversationKey;
@@ -130,6 +130,16 @@ describe('GET /api/events', () => {
     await Promise.all(clients.map((client) => client.until(': listening')));
     const oneMore = await listen();
     expect(await oneMore.until('too_many_listeners')).toMatch(/^HTTP\/1\.1 503 /);
+  });
+
+  it('is no answer to a HEAD', async () => {
+    const request = {
+      method: 'HEAD',
+      url: '/api/events',
+      headers: { ...AS_ADMIN, host: 'localhost' },
+    } as const;
+    expect((await doors.http.inject(request)).statusCode).toBe(404);
+    expect(doors.clock.pending()).toBe(0);
   });
 
   it('ends when the server closes', async () => {

@@ -27,7 +27,9 @@ export function eventRoutes(deps: EventSources): FastifyPluginAsync {
   return async (scope) => {
     const goodbyes = new Set<() => void>();
 
-    scope.get('/api/events', { schema: EVENTS_SCHEMA }, async (_request, reply) => {
+    // Fastify would answer a HEAD with the GET's handler, and nobody would ever end that stream.
+    const options = { schema: EVENTS_SCHEMA, exposeHeadRoute: false };
+    scope.get('/api/events', options, async (_request, reply) => {
       if (goodbyes.size >= MOST_CLIENTS) return sendProblem(reply, 'too_many_listeners');
       const stream = new Readable({ read() {} });
       const stop = follow(deps, stream);
@@ -39,6 +41,7 @@ export function eventRoutes(deps: EventSources): FastifyPluginAsync {
       return reply.type('text/event-stream').header('X-Accel-Buffering', 'no').send(stream);
 
       function sayGoodbye(): void {
+        stop();
         stream.push(null);
         deps.clock.after(GOODBYE_MS, () => reply.raw.destroy());
       }
@@ -54,7 +57,7 @@ export function eventRoutes(deps: EventSources): FastifyPluginAsync {
 /** Writes everything that happens from now on to the stream; returns what ends that. */
 function follow({ turnEvents, roomEvents, clock }: EventSources, stream: Readable): () => void {
   function write(chunk: string): void {
-    if (stream.readableEnded || stream.destroyed) return;
+    if (stream.destroyed) return;
     if (stream.readableLength > MOST_UNREAD_BYTES) stream.destroy();
     else stream.push(chunk);
   }

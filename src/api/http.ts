@@ -58,6 +58,7 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_LIMIT, ignoreTrailingSlash: true },
     clientErrorHandler: answerBrokenRequest,
+    // Before there is a route; its request and reply are the usual ones under a wider type.
     frameworkErrors: (error, request, reply) => {
       answerError(error, request as FastifyRequest, reply as FastifyReply);
     },

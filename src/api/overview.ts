@@ -75,8 +75,9 @@ export function overviewRoutes(deps: {
         },
       },
       async (request) => {
-        const { conversation, limit } = request.query;
-        const found = await turns.recent((conversation as ConversationKey | undefined) ?? null, limit);
+        const { conversation = null, limit } = request.query;
+        // Any text will do: what is no key has no turns.
+        const found = await turns.recent(conversation as ConversationKey | null, limit);
         return { turns: found.map(toTurnBody) };
       },
     );

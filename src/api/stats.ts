@@ -2,7 +2,17 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { parseConversationKey } from '../base/conversation.ts';
-import type { BotId, ConversationKey, Instant, RoomId, SessionId, Start, Tier } from '../base/terms.ts';
+import {
+  type BotId,
+  botId,
+  type ConversationKey,
+  type Instant,
+  type RoomId,
+  roomId,
+  type SessionId,
+  type Start,
+  type Tier,
+} from '../base/terms.ts';
 import { legacyRoomId, secondsBetween, start, tier, toIso, toLegacyRoomId } from './wire.ts';
 
 /** One conversation that has a current session record. */
@@ -121,10 +131,10 @@ export function statsRoutes(deps: {
         },
       },
       async (request) => {
-        const { roomId } = request.params;
+        const room = request.params.roomId;
         const bot = request.query.bot_id;
-        const count = await forget.room(roomId as RoomId, bot === undefined ? null : (bot as BotId));
-        return { status: 'success' as const, message: `Sessions of room ${roomId} cleared`, cleared: count };
+        const count = await forget.room(roomId(room), bot === undefined ? null : botId(bot));
+        return { status: 'success' as const, message: `Sessions of room ${room} cleared`, cleared: count };
       },
     );
 

@@ -1,19 +1,20 @@
 import { readFileSync } from 'node:fs';
-import type { InjectOptions } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DoorOptions, type Doors, makeBot, openDoors } from '../../test/fixtures/front-doors.ts';
-import { botId, chatName, type InboxId } from '../base/terms.ts';
+import {
+  BENDER_KEY,
+  bender,
+  CAMPFIRE,
+  FLAT,
+  FLEXO_KEY,
+  fromCampfire,
+  keyless,
+  postWebhook as post,
+  SERVER,
+  WEBHOOK_TOKEN,
+} from '../../test/fixtures/webhook-calls.ts';
+import type { InboxId } from '../base/terms.ts';
 import type { AcceptOutcome } from '../inbox/inbox.ts';
-
-const CAMPFIRE = chatName('campfire:1');
-const BENDER_KEY = '3-E67JcbkeECRn';
-const FLEXO_KEY = '4-PA3QbMzANtHZ';
-const TOKEN = 's3cret-webhook-token';
-const bender = makeBot({ id: botId('bender'), key: BENDER_KEY, isDefault: true });
-const flexo = makeBot({ id: botId('flexo'), key: FLEXO_KEY });
-const keyless = makeBot({ id: botId('keyless') });
-/** What a chat's webhook to a server with keys looks like. */
-const SERVER: DoorOptions = { chat: CAMPFIRE, bots: [bender, flexo, keyless] };
 
 const opened: Doors[] = [];
 async function open(options: DoorOptions = {}): Promise<Doors> {
@@ -24,26 +25,6 @@ async function open(options: DoorOptions = {}): Promise<Doors> {
 afterEach(async () => {
   for (const doors of opened.splice(0)) await doors.close();
 });
-
-function post(doors: Doors, body: unknown, more: InjectOptions = {}) {
-  return doors.http.inject({
-    method: 'POST',
-    url: '/webhook',
-    ...more,
-    headers: { 'content-type': 'application/json', ...more.headers },
-    payload: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-}
-
-function fromCampfire(overrides: { key?: string; room?: object; message?: object; user?: object } = {}) {
-  return {
-    user: { id: 2, name: 'Kevin', ...overrides.user },
-    room: { id: 7, name: 'HQ', path: `/rooms/7/${overrides.key ?? BENDER_KEY}/messages`, ...overrides.room },
-    message: { id: 9, body: { plain: 'hello', html: '<div>hello</div>' }, ...overrides.message },
-  };
-}
-
-const FLAT = { creator: { id: 1, name: 'Cron' }, room: { id: 7, name: 'HQ' }, content: 'daily report' };
 
 describe('what a real Campfire sent', () => {
   const recorded: readonly { name: string; path: string; body: string }[] = JSON.parse(
@@ -150,8 +131,8 @@ describe('a webhook that is taken', () => {
   });
 
   it('without any name is for the bot of BOT_KEY', async () => {
-    const doors = await open({ ...SERVER, webhookToken: TOKEN, envBotKey: FLEXO_KEY });
-    await post(doors, FLAT, { url: `/webhook?token=${TOKEN}` });
+    const doors = await open({ ...SERVER, webhookToken: WEBHOOK_TOKEN, envBotKey: FLEXO_KEY });
+    await post(doors, FLAT, { url: `/webhook?token=${WEBHOOK_TOKEN}` });
     expect(doors.accepted[0]?.botId).toBe('flexo');
   });
 
@@ -164,7 +145,7 @@ describe('a webhook that is taken', () => {
   });
 
   it('teaches nothing when it is refused', async () => {
-    const doors = await open({ ...SERVER, webhookToken: TOKEN });
+    const doors = await open({ ...SERVER, webhookToken: WEBHOOK_TOKEN });
     await post(doors, fromCampfire({ key: '8-keyless' }), { url: '/webhook/keyless?token=wrong' });
     expect(doors.learnedKeys.size).toBe(0);
   });
@@ -200,262 +181,5 @@ describe('the built-in room', () => {
     const doors = await open(SERVER);
     await post(doors, fromCampfire());
     expect(doors.shown).toEqual([]);
-  });
-});
-
-type Refused = {
-  readonly title: string;
-  readonly options?: DoorOptions;
-  readonly body?: unknown;
-  readonly request?: InjectOptions;
-  readonly status: number;
-  readonly code: string;
-};
-
-const REFUSED: readonly Refused[] = [
-  { title: 'a body that is no JSON', body: '{"user":', status: 400, code: 'not_json' },
-  { title: 'an empty body', body: '', status: 400, code: 'not_json' },
-  { title: 'a list', body: [], status: 400, code: 'not_an_object' },
-  { title: 'null', body: 'null', status: 400, code: 'not_an_object' },
-  { title: 'a poisoned prototype', body: '{"__proto__":{"admin":true}}', status: 400, code: 'not_json' },
-  { title: 'an address that is none', request: { url: '/webhook/%' }, status: 400, code: 'bad_request' },
-  {
-    title: 'a missing token',
-    options: { ...SERVER, webhookToken: TOKEN },
-    status: 401,
-    code: 'wrong_token',
-  },
-  {
-    title: 'a wrong token',
-    options: { ...SERVER, webhookToken: TOKEN },
-    request: { url: '/webhook?token=no' },
-    status: 401,
-    code: 'wrong_token',
-  },
-  {
-    title: 'two tokens',
-    options: { ...SERVER, webhookToken: TOKEN },
-    request: { url: `/webhook?token=${TOKEN}&token=${TOKEN}` },
-    status: 401,
-    code: 'wrong_token',
-  },
-  {
-    title: 'another machine without a token',
-    request: { remoteAddress: '192.168.1.7' },
-    status: 401,
-    code: 'not_local',
-  },
-  {
-    title: 'a reverse proxy without a token',
-    request: { headers: { 'x-forwarded-for': '203.0.113.9' } },
-    status: 401,
-    code: 'not_local',
-  },
-  {
-    title: 'the flat shape from nobody we know',
-    body: FLAT,
-    status: 401,
-    code: 'token_required',
-  },
-  {
-    title: 'a payload without the key that is configured',
-    body: fromCampfire({ room: { path: undefined } }),
-    status: 401,
-    code: 'key_missing',
-  },
-  { title: 'a key of nobody', body: fromCampfire({ key: '3-wrong' }), status: 401, code: 'wrong_key' },
-  {
-    title: "another bot's key",
-    body: fromCampfire({ key: FLEXO_KEY }),
-    request: { url: '/webhook/bender' },
-    status: 403,
-    code: 'foreign_key',
-  },
-  {
-    title: "another bot's key for a bot without one",
-    body: fromCampfire({ key: FLEXO_KEY }),
-    request: { url: '/webhook/keyless' },
-    status: 403,
-    code: 'foreign_key',
-  },
-  {
-    title: 'a foreign Host',
-    request: { headers: { host: 'rebound.example:80' } },
-    status: 403,
-    code: 'foreign_host',
-  },
-  {
-    title: 'a page of another origin',
-    request: { headers: { origin: 'https://evil.example' } },
-    status: 403,
-    code: 'foreign_origin',
-  },
-  {
-    title: 'a page of another site',
-    request: { headers: { 'sec-fetch-site': 'cross-site' } },
-    status: 403,
-    code: 'foreign_origin',
-  },
-  {
-    title: 'a page of another port of this host',
-    request: { headers: { 'sec-fetch-site': 'same-site', origin: 'http://localhost:1234' } },
-    status: 403,
-    code: 'foreign_origin',
-  },
-  { title: 'an unknown bot', request: { url: '/webhook/nobody' }, status: 404, code: 'unknown_bot' },
-  {
-    title: 'an unknown bot in the query',
-    request: { url: '/webhook?bot_id=nobody' },
-    status: 404,
-    code: 'unknown_bot',
-  },
-  {
-    title: 'a bot id of three thousand characters',
-    request: { url: `/webhook/${'x'.repeat(3_000)}` },
-    status: 404,
-    code: 'unknown_bot',
-  },
-  {
-    title: 'no bot at all',
-    options: { chat: CAMPFIRE, bots: [keyless] },
-    status: 404,
-    code: 'no_default_bot',
-  },
-  { title: 'an address below', request: { url: '/webhook/a/b' }, status: 404, code: 'not_found' },
-  { title: 'a mistyped address', request: { url: '/Webhooks' }, status: 404, code: 'not_found' },
-  { title: 'a doubled slash', request: { url: '//webhook' }, status: 404, code: 'not_found' },
-  ...(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD'] as const).map((method) => ({
-    title: `a ${method}`,
-    request: { method },
-    status: 405,
-    code: 'method_not_allowed',
-  })),
-  {
-    title: 'more than 10 MB',
-    body: JSON.stringify({ pad: 'x'.repeat(10 * 1024 * 1024) }),
-    status: 413,
-    code: 'too_large',
-  },
-  {
-    title: 'a form',
-    body: 'user=1',
-    request: { headers: { 'content-type': 'application/x-www-form-urlencoded' } },
-    status: 415,
-    code: 'not_json_type',
-  },
-  {
-    title: 'plain text',
-    body: '{}',
-    request: { headers: { 'content-type': 'text/plain' } },
-    status: 415,
-    code: 'not_json_type',
-  },
-  {
-    title: 'a type that is none',
-    request: { headers: { 'content-type': 'json' } },
-    status: 415,
-    code: 'not_json_type',
-  },
-  { title: 'missing fields', body: {}, status: 422, code: 'invalid_fields' },
-  {
-    title: 'a path of another room',
-    body: fromCampfire({ room: { id: 8 } }),
-    status: 422,
-    code: 'room_mismatch',
-  },
-  {
-    title: 'a database that says no',
-    options: { ...SERVER, accept: () => Promise.reject(new Error('locked')) },
-    status: 503,
-    code: 'not_stored',
-  },
-];
-
-describe('a webhook that is refused', () => {
-  it.each(REFUSED)('$title → $status $code, with nothing in it', async (refused) => {
-    const doors = await open(refused.options ?? SERVER);
-    const answer = await post(doors, refused.body ?? fromCampfire(), refused.request);
-    expect(answer.statusCode).toBe(refused.status);
-    expect(answer.headers['x-firekeeper-error']).toBe(refused.code);
-    expect(answer.body).toBe('');
-    expect(answer.headers).not.toHaveProperty('content-type');
-    expect(answer.headers['retry-after']).toBe(refused.status === 503 ? '5' : undefined);
-    expect(doors.accepted).toEqual([]);
-    expect(doors.woken).toEqual([]);
-    const counted = (await doors.metrics.webhooks.get()).values;
-    expect(counted).toMatchObject([
-      { labels: { status: String(refused.status), reason: refused.code }, value: 1 },
-    ]);
-  });
-
-  it.each(REFUSED.filter(({ request }) => request?.method !== 'HEAD'))(
-    '$title → problem details for a caller that asks for JSON',
-    async (refused) => {
-      const doors = await open(refused.options ?? SERVER);
-      const headers = { ...refused.request?.headers, accept: 'application/json' };
-      const answer = await post(doors, refused.body ?? fromCampfire(), { ...refused.request, headers });
-      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
-      expect(answer.json()).toMatchObject({ status: refused.status, code: refused.code });
-    },
-  );
-
-  it('is heard after three seconds when the database does not answer, and its conversation is woken if it does later', async () => {
-    let stored = (_outcome: AcceptOutcome) => {};
-    const doors = await open({
-      ...SERVER,
-      accept: () =>
-        new Promise((resolve) => {
-          stored = resolve;
-        }),
-    });
-    const answering = post(doors, fromCampfire());
-    await doors.clock.advance(2_999);
-    expect(doors.clock.pending()).toBe(1);
-    await doors.clock.advance(1);
-    const answer = await answering;
-    expect([answer.statusCode, answer.headers['x-firekeeper-error'], answer.body]).toEqual([
-      503,
-      'not_stored',
-      '',
-    ]);
-
-    stored({ kind: 'accepted', id: 1 as InboxId, idReused: false });
-    await doors.clock.advance(0);
-    expect(doors.woken).toEqual(['campfire:1:7:bender']);
-    expect(doors.clock.pending()).toBe(0);
-  });
-
-  it('says nothing to the room when it meets a bug of ours', async () => {
-    const broken: AcceptOutcome = {
-      kind: 'accepted',
-      id: 1 as InboxId,
-      get idReused(): boolean {
-        throw new Error('bug');
-      },
-    };
-    const doors = await open({ ...SERVER, accept: async () => broken });
-    const answer = await post(doors, fromCampfire());
-    expect([answer.statusCode, answer.body, answer.headers['content-type']]).toEqual([500, '', undefined]);
-    expect(answer.headers['x-firekeeper-error']).toBe('internal_error');
-  });
-
-  it('costs a stranger no more than a header: the token is checked before the body is read', async () => {
-    const doors = await open({ ...SERVER, webhookToken: TOKEN });
-    const answer = await post(doors, 'x'.repeat(11 * 1024 * 1024));
-    expect(answer.statusCode).toBe(401);
-  });
-
-  it('does not tell a configured token by its absence: no local caller goes without it', async () => {
-    const doors = await open({ webhookToken: TOKEN });
-    expect((await post(doors, FLAT)).statusCode).toBe(401);
-    expect((await post(doors, FLAT, { url: `/webhook?token=${TOKEN}` })).statusCode).toBe(200);
-  });
-
-  it('never has its token, its text or its key in the log', async () => {
-    const doors = await open({ ...SERVER, webhookToken: TOKEN });
-    await post(doors, fromCampfire({ key: '3-wrong' }), { url: `/webhook?token=${TOKEN}` });
-    await post(doors, '{"user": "hello', { url: `/webhook?token=${TOKEN}` });
-    expect(doors.logged).toHaveLength(2);
-    expect(doors.logged.join()).not.toMatch(/3-wrong|hello|s3cret|\/webhook/);
   });
 });

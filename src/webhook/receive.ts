@@ -70,6 +70,7 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
     try {
       await deps.roomMessages.add(toPersonMessage({ ...message, at: message.receivedAt }));
     } catch (error) {
+      deps.metrics.webhooks.inc({ status: '200', reason: 'not_shown' });
       deps.log.error({ err: toError(error) }, 'accepted message not shown in the built-in room');
     }
   }
