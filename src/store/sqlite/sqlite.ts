@@ -36,6 +36,7 @@ export async function openSqlite(path: string, clock: Clock): Promise<SqliteData
       },
     };
   } catch (error) {
+    await writer.close();
     writing.close();
     throw error;
   }

@@ -1,0 +1,108 @@
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, expect, test, vi } from 'vitest';
+import { newAgentId, newEntryId, newSessionId } from '../../src/base/ids.ts';
+import type { Store } from '../../src/store/store.ts';
+import { accept, BOT, CHAT, conversationIn, leaseOf, ledgerOf, recordOf, replyIn, turnOf } from './rows.ts';
+import { makeSqliteUnderTest } from './store-under-test.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Scans that end by themselves: newest rows by id up to a limit, and a table that is empty again after each run. */
+const SCANS_THAT_STOP = [
+  /^select "id" from "inbox" order by "id" desc limit \?$/,
+  /^select \* from "turns" order by "id" desc limit \?$/,
+  /^delete from "agents" returning \*$/,
+];
+/** Forgetting everything touches everything. */
+const ALL_ROOMS = /^select "conversation" from "sessions" where "state" != \?$/;
+
+test('no statement reads more than what is active: scans are of indexes that hold nothing else', async () => {
+  const prepared = vi.spyOn(DatabaseSync.prototype, 'prepare');
+  const under = await makeSqliteUnderTest();
+  prepared.mockClear();
+  await useEverything(under.store);
+  const statements = new Set(prepared.mock.calls.map(([statement]) => statement));
+  const connection = prepared.mock.contexts[0] as DatabaseSync;
+
+  const scans: string[] = [];
+  for (const statement of statements) {
+    if (SCANS_THAT_STOP.some((known) => known.test(statement)) || ALL_ROOMS.test(statement)) continue;
+    for (const step of connection.prepare(`explain query plan ${statement}`).all()) {
+      const isScan = /^SCAN /.test(String(step.detail));
+      if (isScan && !/ USING (COVERING )?INDEX \w+_(open|current|buried)/.test(String(step.detail)))
+        scans.push(`${step.detail}: ${statement}`);
+    }
+  }
+  expect(scans).toEqual([]);
+  expect(statements.size).toBeGreaterThan(40);
+  await under.close();
+});
+
+/** Each statement of the store at least once. */
+async function useEverything(store: Store): Promise<void> {
+  await store.recover();
+  await accept(store, { messageId: '41' });
+  await store.inbox.peek(conversationIn(1));
+  await store.inbox.due(2_000, 10);
+  await store.inbox.markOverdue(2_000, 10);
+  await store.inbox.counts();
+  await store.inbox.waitingByConversation(10);
+
+  const lease = await leaseOf(store);
+  const record = recordOf(1);
+  await store.leases.renew(lease);
+  await store.sessions.begin(lease, record, 'lost');
+  await store.sessions.current(lease.conversation);
+  const prompt = newEntryId();
+  const [message] = await store.inbox.claim(lease, 'one', prompt);
+  await store.inbox.claimAnswered(lease, prompt);
+  await store.turns.transaction(lease, (tx) =>
+    tx.inbox.giveBack([message!.id], { notBefore: null, countAttempt: false }),
+  );
+  await store.inbox.claim(lease, 'same-author', newEntryId());
+  await store.turns.transaction(lease, async (tx) => {
+    await tx.inbox.settle([message!.id], 'answered');
+    await tx.outbox.add([replyIn(1, 'a')]);
+    await tx.ledger.add(ledgerOf(1));
+    await tx.turns.add(turnOf(1));
+    await tx.sessions.settle({
+      sessionId: record.sessionId,
+      settledEntry: prompt,
+      tier: 'hot',
+      start: 'reused',
+      costUsd: 0,
+      at: 1,
+    });
+  });
+  await store.turns.recent(null, 10);
+  await store.turns.recent(lease.conversation, 10);
+
+  const [reply] = await store.outbox.claim(Number.MAX_SAFE_INTEGER, new Set(), 10);
+  await store.outbox.finish(reply!.id, { kind: 'sent', platformId: '1' });
+  await store.outbox.sentIds(reply!);
+  await store.outbox.counts();
+
+  const entry = { type: 'user', uuid: newEntryId() };
+  await store.transcripts.append(lease, record.sessionId, null, [entry]);
+  await store.transcripts.load(record.sessionId, null);
+  await store.transcripts.after(record.sessionId, entry.uuid);
+  await store.transcripts.subpaths(record.sessionId);
+  await store.transcripts.delete(newSessionId());
+
+  const agent = { id: newAgentId(), pid: 1, conversation: lease.conversation, sessionId: record.sessionId };
+  await store.agents.started(agent);
+  await store.agents.ended(agent.id);
+  await store.botKeys.learn(CHAT, BOT, '1-key');
+  await store.meta.getOrCreate('owner', () => 'x');
+  const said = { author: { id: '7', name: 'Jane', isBot: false }, html: '', plainText: '', createdAt: 1 };
+  const { roomId } = await store.roomMessages.add({ ...said, roomId: reply!.roomId });
+  await store.roomMessages.list(roomId, null, 10);
+  await store.roomMessages.list(roomId, 0, 10);
+
+  await store.sessions.list(10);
+  await store.sessions.conversationsOf('1');
+  await store.sessions.conversationsOf(null);
+  await store.sessions.end(lease, newSessionId(), 'lost');
+  await store.sessions.forget(lease);
+  await store.leases.release(lease);
+}
