@@ -22,11 +22,17 @@ export type LiveAgents = ReturnType<typeof makeLiveAgents>;
 /** At most one live process for each conversation, at most `mostLive` in all. */
 export function makeLiveAgents(mostLive: number) {
   const live = new Map<ConversationKey, LiveAgent>();
+  /** Processes given up whose families are not gone yet. */
+  const going = new Map<ConversationKey, Promise<void>>();
 
   /** Gives up the process; the session stays. */
   async function end(key: ConversationKey, entry: LiveAgent): Promise<void> {
     if (live.get(key) === entry) live.delete(key);
-    await entry.agent.close();
+    const gone = Promise.all([going.get(key), entry.agent.close()]).then(() => {});
+    going.set(key, gone);
+    await gone.finally(() => {
+      if (going.get(key) === gone) going.delete(key);
+    });
   }
 
   return {
@@ -36,9 +42,10 @@ export function makeLiveAgents(mostLive: number) {
     clear: (): void => live.clear(),
     end,
 
+    /** Resolves when the conversation has no process, not even one that was given up before and is still going. */
     async close(key: ConversationKey): Promise<void> {
       const entry = live.get(key);
-      if (entry !== undefined) await end(key, entry);
+      await (entry === undefined ? going.get(key) : end(key, entry));
     },
 
     /** The least recently used idle processes go until one more fits. A process in a turn is never ended for room. */
