@@ -84,17 +84,20 @@ export type Inbox = {
   /** Ends a message that no turn will run (loop guard, allow-lists). Throws `LeaseLost`. */
   ignore(lease: Lease, id: InboxId, reason: IgnoreReason): Promise<void>;
 
-  /** Conversations with something due at `now` (waiting and past `not_before`, or running without a live lease), oldest first. */
+  /**
+   * Conversations that nobody holds and whose oldest unfinished message can be claimed at `now` (waiting and past its
+   * `not_before`, or left running), oldest first.
+   */
   due(now: Instant, limit: number): Promise<readonly ConversationKey[]>;
 
   /**
    * Waiting messages accepted before `before` that were not yet told that it takes longer, marked as told in the same
-   * transaction. Back-off does not count: a row with a `not_before` is left out.
+   * transaction. Back-off does not count: a row with a `not_before`, and what waits behind one, is left out.
    */
   markOverdue(before: Instant, limit: number): Promise<readonly InboxMessage[]>;
 
-
   counts(): Promise<{
+    /** Accepted since the database was made. */
     readonly total: number;
     readonly waiting: number;
     readonly running: number;
@@ -106,6 +109,7 @@ export type Inbox = {
 
 /** The inbox's part of a turn's one transaction. */
 export type InboxSettlement = {
+  /** Of unfinished messages of the lease's conversation, as are the others; anything else throws and undoes the turn. */
   settle(ids: readonly InboxId[], end: 'answered' | 'notice'): Promise<void>;
   /** Back to `waiting`, not before `notBefore`; `countAttempt: false` forgets this attempt (a drain is nobody's fault). */
   giveBack(
