@@ -24,6 +24,8 @@ export function makeLiveAgents(mostLive: number) {
   const live = new Map<ConversationKey, LiveAgent>();
   /** Processes given up whose families are not gone yet. */
   const going = new Map<ConversationKey, Promise<void>>();
+  /** Processes that will be live in a moment: room is made for them too. */
+  let starting = 0;
 
   /** Gives up the process; the session stays. */
   async function end(key: ConversationKey, entry: LiveAgent): Promise<void> {
@@ -35,28 +37,40 @@ export function makeLiveAgents(mostLive: number) {
     });
   }
 
+  /** The least recently used idle processes go until those that start fit. A process in a turn is never ended for room. */
+  function makeRoom(): void {
+    const idle = [...live]
+      .filter(([, entry]) => !entry.busy)
+      .sort(([, a], [, b]) => a.record.lastUsedAt - b.record.lastUsedAt);
+    for (const [key, entry] of idle) {
+      if (live.size + starting <= mostLive) return;
+      void end(key, entry);
+    }
+  }
+
   return {
     get: (key: ConversationKey): LiveAgent | null => live.get(key) ?? null,
-    put: (key: ConversationKey, entry: LiveAgent): void => void live.set(key, entry),
     all: (): readonly LiveAgent[] => [...live.values()],
     clear: (): void => live.clear(),
     end,
+
+    /** Keeps a place for the conversation's process while `start` brings it up; null: it did not come. */
+    async admit(key: ConversationKey, start: () => Promise<LiveAgent | null>): Promise<LiveAgent | null> {
+      starting += 1;
+      makeRoom();
+      try {
+        const entry = await start();
+        if (entry !== null) live.set(key, entry);
+        return entry;
+      } finally {
+        starting -= 1;
+      }
+    },
 
     /** Resolves when the conversation has no process, not even one that was given up before and is still going. */
     async close(key: ConversationKey): Promise<void> {
       const entry = live.get(key);
       await (entry === undefined ? going.get(key) : end(key, entry));
-    },
-
-    /** The least recently used idle processes go until one more fits. A process in a turn is never ended for room. */
-    makeRoom(): void {
-      const idle = [...live]
-        .filter(([, entry]) => !entry.busy)
-        .sort(([, a], [, b]) => a.record.lastUsedAt - b.record.lastUsedAt);
-      for (const [key, entry] of idle) {
-        if (live.size < mostLive) return;
-        void end(key, entry);
-      }
     },
 
     async endExpired(now: Instant): Promise<void> {

@@ -24,7 +24,17 @@ export async function openSession(
   }
 
   await liveAgents.close(key);
-  liveAgents.makeRoom();
+  const started = await liveAgents.admit(key, () => startPlanned(plan, deps));
+  if (started === null) {
+    await loseSession(plan, deps, liveAgents);
+    return openSession(await planTurn(plan.lease, plan.bot, deps, liveAgents), deps, liveAgents);
+  }
+  return lend(plan, started, started.agent.start, deps, liveAgents);
+}
+
+/** Null: there was nothing to resume. */
+async function startPlanned(plan: SessionPlan, deps: SessionDeps): Promise<LiveAgent | null> {
+  const key = plan.lease.conversation;
   const { record, transcript } = plan.tier === 'warm' ? resumed(plan) : await begun(plan, deps);
   const startedAt = deps.clock.now();
   const agent = await startOrNull(
@@ -37,16 +47,11 @@ export async function openSession(
     },
     deps,
   );
-  if (agent === null) {
-    await loseSession(plan, deps, liveAgents);
-    return openSession(await planTurn(plan.lease, plan.bot, deps, liveAgents), deps, liveAgents);
-  }
+  if (agent === null) return null;
   const seconds = (deps.clock.now() - startedAt) / 1000;
   deps.telemetry.metrics.openSeconds.observe({ tier: plan.tier, start: agent.start }, seconds);
   const ttlMs = deps.ttlOf(plan.bot, key);
-  const entry: LiveAgent = { agent, fingerprint: plan.fingerprint, ttlMs, record, busy: true };
-  liveAgents.put(key, entry);
-  return lend(plan, entry, agent.start, deps, liveAgents);
+  return { agent, fingerprint: plan.fingerprint, ttlMs, record, busy: true };
 }
 
 /** The stored session cannot be resumed: its record ends, so that the next plan is cold. */
