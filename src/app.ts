@@ -15,14 +15,13 @@ import { type Bus, makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
 import { parseConversationKey } from './base/conversation.ts';
 import { readOrMakeSecret } from './base/secret-file.ts';
-import { type ConversationKey, chatName } from './base/terms.ts';
-import { type Bot, type Bots, makeBots, noticeText } from './bots/bots.ts';
+import { chatName } from './base/terms.ts';
+import { type Bots, makeBots, noticeOf, ttlIn } from './bots/bots.ts';
 import { makeAuthorCheck } from './chat/author.ts';
 import { makeBuiltinRoom } from './chat/builtin/builtin.ts';
 import { makeCampfire } from './chat/campfire/campfire.ts';
 import type { Chat, RoomMessage, RoomStore } from './chat/chat.ts';
 import type { Config } from './config.ts';
-import type { ReplyKind } from './outbox/outbox.ts';
 import { makeSender } from './outbox/sender.ts';
 import { makeQueue, type Queue } from './queue/queue.ts';
 import { makeSessions, type Sessions } from './session/session.ts';
@@ -52,8 +51,8 @@ const WEB_ROOT = new URL('../web/', import.meta.url).pathname;
 export type App = {
   /** Where it listens, such as `http://127.0.0.1:5000`. */
   readonly address: string;
-  /** What a person who just started it wants to read, line by line. */
-  greeting(): readonly string[];
+  /** A single-use login code for the page. */
+  loginCode(): string;
   /** The parts, for tests and benchmarks. */
   readonly parts: {
     readonly agents: Agents;
@@ -128,7 +127,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
 
   return {
     address,
-    greeting: () => greet(config, address, login.codes.issue()),
+    loginCode: login.codes.issue,
     parts: { store, bots, agents, sessions, queue, telemetry },
     turnEvents,
     offlineModel,
@@ -199,7 +198,7 @@ async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat> {
     baseUrl: config.campfireUrl,
     name,
     keyOf: async (id) => bots.get(id)?.key ?? store.botKeys.learned(name, id),
-    databasePath: config.campfireDbPath,
+    ...(config.campfireDbPath === null ? {} : { databasePath: config.campfireDbPath }),
     clock,
     ...telemetry,
   });
@@ -244,7 +243,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     sdkVersion: SDK_VERSION,
     workspaceOf: workspaces.pathOf,
     deleteWorkspace: workspaces.delete,
-    ttlOf,
+    ttlOf: (bot, key) => ttlIn(bot, parseConversationKey(key)?.roomId ?? null),
     limits: {
       mostLive: config.maxHotSessions,
       resume: config.sessionResume,
@@ -258,7 +257,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     store: store.turns,
     bots,
     loopBreaker: makeLoopBreaker(),
-    noticeText: textOf,
+    noticeText: noticeOf,
     clock,
     telemetry,
     timeZone: config.timeZone,
@@ -273,7 +272,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     clock,
     telemetry,
     runTurn: (lease, watch) => runTurn(lease, watch, turnDeps),
-    remark: makeRemark({ outbox: store.outbox, bots, noticeText: textOf, owed: sender.wake }),
+    remark: makeRemark({ outbox: store.outbox, bots, noticeText: noticeOf, owed: sender.wake }),
     limits: {
       atOnce: config.maxHotSessions,
       pollMs: POLL_MS,
@@ -355,27 +354,8 @@ async function buildHttp(config: Config, parts: HttpParts) {
   return { http, login };
 }
 
-function textOf(kind: Exclude<ReplyKind, 'reply'>, bot: Bot): string {
-  return noticeText(kind, bot.language, { botName: bot.name });
-}
-
-function ttlOf(bot: Bot, key: ConversationKey): number | null {
-  const room = parseConversationKey(key)?.roomId;
-  const ofRoom = room === undefined ? undefined : bot.roomTtlMs.get(room);
-  return ofRoom === undefined ? bot.sessionTtlMs : ofRoom;
-}
-
-function endpointOf(config: Config, offline: OfflineModel | null): ModelEndpoint {
+/** Which endpoint and credential the agents are given. */
+export function endpointOf(config: Config, offline: OfflineModel | null): ModelEndpoint {
   if (offline !== null) return offline.endpoint;
   return config.model.kind === 'endpoint' ? config.model.primary : { name: 'primary', env: {} };
-}
-
-function greet(config: Config, address: string, code: string): readonly string[] {
-  const model =
-    config.model.kind === 'offline'
-      ? ['No model credential: the offline model answers. Set ANTHROPIC_API_KEY to use Claude.']
-      : config.model.kind === 'none'
-        ? [`No turn can run: ${config.model.reason}`]
-        : [];
-  return [...model, `Firekeeper ${VERSION} listens. Its page: ${config.publicUrl ?? address}/#code=${code}`];
 }

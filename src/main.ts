@@ -3,8 +3,9 @@ import { pathToFileURL } from 'node:url';
 import { makeApp } from './app.ts';
 import { systemClock, within } from './base/clock.ts';
 import { toError } from './base/errors.ts';
-import { ConfigError, loadConfig, type ReadConfig } from './config.ts';
+import { type Config, ConfigError, loadConfig, type ReadConfig } from './config.ts';
 import { makeLog } from './telemetry/log.ts';
+import { VERSION } from './version.ts';
 
 /** After this a stop that hangs is cut short; the reaper of the next start ends what is left. */
 const STOP_LIMIT_MS = 9_800;
@@ -33,13 +34,20 @@ export async function main(): Promise<number> {
     process.stderr.write(`Firekeeper did not start: ${app.message}\n`);
     return 1;
   }
-  for (const line of app.greeting()) process.stdout.write(`${line}\n`);
+  const told = config.model.kind === 'endpoint' ? [] : [aboutModel(config.model)];
+  const page = `${config.publicUrl ?? app.address}/#code=${app.loginCode()}`;
+  process.stdout.write([...told, `Firekeeper ${VERSION} listens. Its page: ${page}`, ''].join('\n'));
 
   const reason = await stopped;
   log.info({ reason }, 'stopping: finishing running turns, taking nothing new');
   const clean = await within(systemClock, STOP_LIMIT_MS, app.stop());
   if (clean === 'timed-out') log.error('the stop took too long and was cut short');
   return Number(process.exitCode ?? 0);
+}
+
+function aboutModel(model: Exclude<Config['model'], { kind: 'endpoint' }>): string {
+  if (model.kind === 'none') return `No turn can run: ${model.reason}`;
+  return 'No model credential: the offline model answers. Set ANTHROPIC_API_KEY to use Claude.';
 }
 
 function readConfigOrTell(): ReadConfig | null {

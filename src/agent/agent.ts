@@ -98,7 +98,7 @@ export type AgentEvent =
       readonly end: AgentEnd;
       /** Of a process that died in the turn: the tokens that it had reported, at no cost. */
       readonly usage: Usage;
-      /** What the process says it has spent in all; a new process does not reliably go on from it. */
+      /** What this process has spent in all; every process counts from zero. */
       readonly cumulative: Usage;
       /** The id that the latest message carried: store this one. */
       readonly sessionId: SessionId;
@@ -194,3 +194,5 @@ export type AgentRegistry = {
   }): Promise<void>;
   ended(id: AgentId): Promise<void>;
 };
+
+export { type AgentProbe, FORGETFUL, probeAgent, toProbeSpec } from './probe-agent.ts';

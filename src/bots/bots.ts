@@ -86,4 +86,5 @@ export type Bots = {
 
 export { makeBots } from './live-bots.ts';
 export { isBotId } from './schema.ts';
+export { noticeOf, ttlIn } from './settings.ts';
 export { type NoticeDetails, type NoticeKind, noticeText } from './texts.ts';

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { makeTempFolder } from '../../test/setup/temp.ts';
+import type { AgentProbe } from '../agent/agent.ts';
 import { runCli } from './cli.ts';
 import type { CliDeps } from './command.ts';
-import type { AgentProbe } from './doctor-agent.ts';
 
 let cwd: string;
 beforeEach(() => {

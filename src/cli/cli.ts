@@ -94,6 +94,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     out: (text) => console.log(text),
     err: (text) => console.error(text),
     start: async () => (await import('../main.ts')).main(),
-    doctorChecks: async () => null,
+    doctorChecks: async (config) => (await import('../doctor.ts')).makeDoctorChecks(config),
   });
 }

@@ -1,16 +1,8 @@
+import type { AgentProbe } from '../agent/agent.ts';
 import { type Clock, within } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import type { Check } from './doctor-checks.ts';
-
-/**
- * One agent started as the server would start it, asked one short question, ended with its whole family.
- * `detail` never holds a key.
- */
-export type AgentProbe =
-  | { readonly kind: 'answered' }
-  | { readonly kind: 'not-started'; readonly detail: string }
-  | { readonly kind: 'no-answer'; readonly detail: string };
 
 /** What doctor asks of the app: only the app knows every part. */
 export type DoctorChecks = { probeAgent(): Promise<AgentProbe> };
