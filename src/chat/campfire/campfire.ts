@@ -7,7 +7,7 @@ import { toPlainText } from '../plain-text.ts';
 import { renderReply } from '../render.ts';
 import { type BotKey, messagesPath, parseBotKey, parseNumber } from './address.ts';
 import { classifyPost, ERROR_PAGE } from './classify.ts';
-import { makeExchange } from './exchange.ts';
+import { type Answer, makeExchange, type NoAnswer } from './exchange.ts';
 import { makeCampfireDatabase } from './read-database.ts';
 import { type ListedMessage, readOwnFromList, readPage } from './read-list.ts';
 
@@ -16,6 +16,8 @@ const POST_LIMIT_MS = 30_000;
 const READ_LIMIT_MS = 10_000;
 /** A turn waits for this answer. */
 const ROLE_LIMIT_MS = 2_000;
+/** An error page so long after the last one is a new trouble. */
+const ERROR_PAGE_FORGOTTEN_MS = 600_000;
 /** How long an older Campfire is taken to be still that one. */
 const ABSENT_FOR_MS = 600_000;
 const MOST_REMEMBERED = 2_000;
@@ -28,7 +30,7 @@ export type CampfireDeps = {
   keyOf(bot: BotId): Promise<string | null>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Campfire's own SQLite file, when it can be read from here. */
+  /** Campfire's own SQLite file, where it can be read from here. */
   readonly databasePath?: string;
 };
 
@@ -41,8 +43,10 @@ export function makeCampfire(deps: CampfireDeps): Chat & { close(): Promise<void
       : makeCampfireDatabase(deps.databasePath, (reason) =>
           deps.log.warn({ chat: deps.name, reason }, 'the database of Campfire cannot be read'),
         );
-  /** Since when a room and bot have got nothing but error pages. */
-  const errorPages = makeBoundedMap<string, Instant>(MOST_REMEMBERED);
+  /** Rooms and bots that have got nothing but error pages of late, and since when. */
+  const errorPages = makeBoundedMap<string, { readonly firstAt: Instant; readonly lastAt: Instant }>(
+    MOST_REMEMBERED,
+  );
   const bots = makeBoundedMap<number, boolean>(MOST_REMEMBERED);
   let noListUntil: Instant = 0;
 
@@ -57,11 +61,18 @@ export function makeCampfire(deps: CampfireDeps): Chat & { close(): Promise<void
 
     const path = messagesPath(room, key);
     const answer = await exchange.send({ method: 'POST', path, html, limitMs: POST_LIMIT_MS });
-    const lane = `${room}:${key.userId}`;
-    const firstErrorPageAt = errorPages.get(lane) ?? null;
-    const outcome = classifyPost({ answer, firstErrorPageAt, now: clock.now() });
+    return judge(answer, `${room}:${key.userId}`);
+  }
+
+  /** `lane`: the room and bot, for which error pages in a row are told from one. */
+  function judge(answer: Answer | NoAnswer, lane: string): SendOutcome {
+    const now = clock.now();
+    const pages = errorPages.get(lane);
+    const isRecent = pages !== undefined && now - pages.lastAt < ERROR_PAGE_FORGOTTEN_MS;
+    const firstErrorPageAt = isRecent ? pages.firstAt : null;
+    const outcome = classifyPost({ answer, firstErrorPageAt, now });
     if (outcome.kind === 'unknown' && outcome.reason === ERROR_PAGE) {
-      errorPages.set(lane, firstErrorPageAt ?? clock.now());
+      errorPages.set(lane, { firstAt: firstErrorPageAt ?? now, lastAt: now });
     } else errorPages.delete(lane);
     return outcome;
   }
