@@ -78,6 +78,13 @@ describe('the offline model', () => {
     expect(textOf(person('use tool Read with {oops}'))).toContain('no JSON');
   });
 
+  it('says a given text when told to', () => {
+    expect(
+      textOf(person('<message from="Ann">\nplease answer exactly:\n# Hi\n\n| a | b |\n</message>')),
+    ).toBe('# Hi\n\n| a | b |');
+    expect(textOf(person('answer exactly:'))).toContain('You said: “answer exactly:”');
+  });
+
   it.each([
     ['think for 2 seconds', 2_000],
     ['think for 0.5 second', 500],

@@ -43,7 +43,7 @@ export function answerTo(request: MessagesRequest): OfflineAnswer {
   }
   const result = results.at(-1);
   if (wish !== null && result !== undefined) return say(toolReport(wish.name, result));
-  return { ...say(remember(said)), delayMs: readDelayMs(latest) };
+  return { ...say(readGivenText(latest) ?? remember(said)), delayMs: readDelayMs(latest) };
 }
 
 /** Roughly what a real model would count: four characters a token. */
@@ -118,6 +118,11 @@ function readToolWish(text: string): ToolWish | 'unreadable' | null {
   } catch {
     return 'unreadable';
   }
+}
+
+/** `answer exactly: …`: what follows, to the end of the message; so that any Markdown can be seen in a room. */
+function readGivenText(text: string): string | null {
+  return /\banswer exactly:\s*(\S[\s\S]*)$/i.exec(text)?.[1] ?? null;
 }
 
 /** `think for 2 seconds`. */
