@@ -72,11 +72,15 @@ export function makeQueue(deps: QueueDeps): Queue {
     );
     try {
       await runTurns(lease, signal);
+    } catch (error) {
+      // What waits is left to the poll: trying again at once would spin.
+      await leases.release(lease);
+      throw error;
     } finally {
       stopRenewing();
-      const { more } = await leases.release(lease);
-      if (more) pending.add(conversation);
     }
+    const { more } = await leases.release(lease);
+    if (more) pending.add(conversation);
   }
 
   async function runTurns(lease: Lease, abort: AbortSignal): Promise<void> {
