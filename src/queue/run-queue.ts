@@ -16,8 +16,12 @@ type Active = {
   readonly since: Instant;
   readonly interruption: AbortController;
   readonly done: Promise<void>;
-  /** A turn is under way and has not committed: whoever writes now waits for it. */
-  inTurn: boolean;
+  /**
+   * - `turn`: a turn is under way and has not committed; whoever writes now waits for it.
+   * - `between`: it has committed; the next look into the inbox sees whoever writes now.
+   * - `releasing`: the last look may be over; whoever writes now needs another round.
+   */
+  phase: 'turn' | 'between' | 'releasing';
   busyRemarked: boolean;
 };
 
@@ -31,14 +35,14 @@ export function makeQueue(deps: QueueDeps): Queue {
 
   function wake(conversation: ConversationKey): void {
     const running = active.get(conversation);
-    if (running === undefined) pending.add(conversation);
+    if (running === undefined || running.phase === 'releasing') pending.add(conversation);
     else remarkBusy(conversation, running);
     pump();
   }
 
   /** Whoever writes while a turn runs is told so, once for each running turn. */
   function remarkBusy(conversation: ConversationKey, running: Active): void {
-    if (!running.inTurn || running.busyRemarked) return;
+    if (running.phase !== 'turn' || running.busyRemarked) return;
     running.busyRemarked = true;
     deps.remark(conversation, 'busy', null).catch((error) => failed(conversation, error));
   }
@@ -46,8 +50,10 @@ export function makeQueue(deps: QueueDeps): Queue {
   function pump(): void {
     for (const conversation of pending) {
       if (draining || active.size >= limits.atOnce) return;
+      // One that is being released stays pending; its end pumps again.
+      if (active.has(conversation)) continue;
       pending.delete(conversation);
-      if (!active.has(conversation)) begin(conversation);
+      begin(conversation);
     }
   }
 
@@ -59,7 +65,7 @@ export function makeQueue(deps: QueueDeps): Queue {
         active.delete(conversation);
         pump();
       });
-    active.set(conversation, { since: clock.now(), interruption, done, inTurn: true, busyRemarked: false });
+    active.set(conversation, { since: clock.now(), interruption, done, phase: 'turn', busyRemarked: false });
   }
 
   /** Turns of one conversation under one lease, until nothing waits. */
@@ -74,21 +80,27 @@ export function makeQueue(deps: QueueDeps): Queue {
       await runTurns(lease, signal);
     } catch (error) {
       // What waits is left to the poll: trying again at once would spin.
-      await leases.release(lease);
+      await release(lease);
       throw error;
     } finally {
       stopRenewing();
     }
-    const { more } = await leases.release(lease);
+    const { more } = await release(lease);
     if (more) pending.add(conversation);
+  }
+
+  function release(lease: Lease): Promise<{ readonly more: boolean }> {
+    const running = active.get(lease.conversation);
+    if (running !== undefined) running.phase = 'releasing';
+    return leases.release(lease);
   }
 
   async function runTurns(lease: Lease, abort: AbortSignal): Promise<void> {
     while (!draining && !abort.aborted) {
       const running = active.get(lease.conversation);
-      if (running !== undefined) Object.assign(running, { inTurn: true, busyRemarked: false });
+      if (running !== undefined) Object.assign(running, { phase: 'turn', busyRemarked: false });
       const ended = (): void => {
-        if (running !== undefined) running.inTurn = false;
+        if (running !== undefined) running.phase = 'between';
       };
       const outcome = await deps.runTurn(lease, { abort, committed: ended }).finally(ended);
       if (outcome.kind === 'idle') return;
