@@ -1,0 +1,388 @@
+import { describe, expect, it } from 'vitest';
+import { makeFakeClock } from '../../test/fixtures/fake-clock.ts';
+import { makeMemoryLeases } from '../../test/fixtures/memory-leases.ts';
+import { LeaseLost } from '../base/errors.ts';
+import type { ConversationKey, Lease } from '../base/terms.ts';
+import type { InboxMessage } from '../inbox/inbox.ts';
+import { makeLog } from '../telemetry/log.ts';
+import { makeMetrics } from '../telemetry/metrics.ts';
+import type { TurnOutcome, TurnWatch } from '../turn/turn.ts';
+import { makeQueue, type QueueDeps } from './queue.ts';
+
+const lobby = 'builtin:lobby:helper' as ConversationKey;
+const kitchen = 'builtin:kitchen:helper' as ConversationKey;
+const attic = 'builtin:attic:helper' as ConversationKey;
+const POLL_MS = 1_000;
+
+type Turn = {
+  readonly conversation: ConversationKey;
+  readonly text: string;
+  readonly lease: Lease;
+  readonly watch: TurnWatch;
+  /** Commits; the turn's own end follows with `end`. */
+  commit(): void;
+  /** Commits, where that is still to do, and ends. */
+  end(): void;
+  fail(error: Error): void;
+};
+
+/** A queue with an inbox, leases and turns in memory; a test ends the turns. */
+function makeQueueHouse(limits: Partial<QueueDeps['limits']> = {}) {
+  const clock = makeFakeClock();
+  const metrics = makeMetrics();
+  const waiting = new Map<ConversationKey, string[]>();
+  const overdue: InboxMessage[] = [];
+  const turns: Turn[] = [];
+  const remarks: string[] = [];
+  const failing = new Set<string>();
+  const leases = makeMemoryLeases((conversation) => hasWaiting(conversation));
+  let releasing: Promise<void> = Promise.resolve();
+
+  function hasWaiting(conversation: ConversationKey): boolean {
+    return (waiting.get(conversation) ?? []).length > 0;
+  }
+
+  async function runTurn(lease: Lease, watch: TurnWatch): Promise<TurnOutcome> {
+    const { conversation } = lease;
+    const text = waiting.get(conversation)?.[0];
+    if (text === undefined) return { kind: 'idle' };
+    const ended = Promise.withResolvers<TurnOutcome>();
+    let committed = false;
+    const commit = (): void => {
+      if (!committed) waiting.get(conversation)?.shift();
+      committed = true;
+      watch.committed();
+    };
+    const end = (): void => {
+      commit();
+      ended.resolve({ kind: 'ran', outcome: 'answered' });
+    };
+    turns.push({ conversation, text, lease, watch, commit, end, fail: ended.reject });
+    return ended.promise;
+  }
+
+  const queue = makeQueue({
+    inbox: {
+      async due() {
+        if (failing.has('due')) throw new Error('the database is gone');
+        return [...waiting.keys()].filter(hasWaiting);
+      },
+      markOverdue: async () => overdue.splice(0),
+    },
+    leases: {
+      ...leases,
+      async release(lease) {
+        const released = await leases.release(lease);
+        await releasing;
+        return released;
+      },
+    },
+    clock,
+    telemetry: { log: makeLog({ level: 'silent', pretty: false }), metrics },
+    runTurn,
+    async remark(conversation, kind) {
+      remarks.push(`${kind} ${conversation}`);
+      if (failing.has('remark')) throw new Error('no remark today');
+    },
+    limits: { atOnce: 10, pollMs: POLL_MS, renewMs: 5_000, overdueMs: 300_000, ...limits },
+  });
+
+  function store(conversation: ConversationKey, ...texts: string[]): void {
+    waiting.set(conversation, [...(waiting.get(conversation) ?? []), ...texts]);
+  }
+
+  return {
+    queue,
+    clock,
+    leases,
+    metrics,
+    turns,
+    remarks,
+    overdue,
+    failing,
+    /** Stores without waking, as a crash or another server would. */
+    store,
+    /** Stores and wakes, and lets what follows settle. */
+    async accept(conversation: ConversationKey, text: string): Promise<void> {
+      store(conversation, text);
+      queue.wake(conversation);
+      await clock.advance(0);
+    },
+    async settle(): Promise<void> {
+      await clock.advance(0);
+    },
+    texts: () => turns.map(({ text }) => text),
+    /** Releases from now on take until the function that this returns is called. */
+    holdReleases(): () => void {
+      const gate = Promise.withResolvers<void>();
+      releasing = gate.promise;
+      return gate.resolve;
+    },
+  };
+}
+
+describe('turns', () => {
+  it('of one conversation run one after the other, in order', async () => {
+    const house = makeQueueHouse();
+    for (const text of ['one', 'two', 'three']) await house.accept(lobby, text);
+    expect(house.texts()).toEqual(['one']);
+    house.turns[0]?.end();
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two']);
+    house.turns[1]?.end();
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('of several conversations run at once, up to the limit, and the next one follows', async () => {
+    const house = makeQueueHouse({ atOnce: 2 });
+    await house.accept(lobby, 'one');
+    await house.accept(kitchen, 'two');
+    await house.accept(attic, 'three');
+    expect(house.texts()).toEqual(['one', 'two']);
+    expect(house.queue.active().map(({ conversation }) => conversation)).toEqual([lobby, kitchen]);
+    house.turns[1]?.end();
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('run under a lease, which is given up when nothing waits', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    expect(house.leases.held.get(lobby)).toEqual(house.turns[0]?.lease);
+    house.turns[0]?.end();
+    await house.settle();
+    expect(house.leases.held.size).toBe(0);
+    expect(house.queue.active()).toEqual([]);
+    expect(house.clock.pending()).toBe(0);
+  });
+
+  it('have their lease renewed while they run', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    await house.clock.advance(15_000);
+    expect(house.leases.renewals).toBe(3);
+    house.turns[0]?.end();
+    await house.settle();
+  });
+
+  it('do not begin while somebody else holds the conversation; the poll comes back', async () => {
+    const house = makeQueueHouse();
+    const other = await house.leases.acquire(lobby);
+    await house.accept(lobby, 'one');
+    expect(house.turns).toEqual([]);
+    expect(house.queue.active()).toEqual([]);
+    if (other !== null) await house.leases.release(other);
+    house.queue.start();
+    await house.settle();
+    expect(house.texts()).toEqual(['one']);
+  });
+});
+
+describe('a message', () => {
+  it('that nobody woke the queue for is found by the poll', async () => {
+    const house = makeQueueHouse();
+    house.queue.start();
+    await house.settle();
+    house.store(lobby, 'one');
+    await house.clock.advance(POLL_MS - 1);
+    expect(house.texts()).toEqual([]);
+    await house.clock.advance(1);
+    expect(house.texts()).toEqual(['one']);
+  });
+
+  it('of which the poll and a wake tell at once runs once', async () => {
+    const house = makeQueueHouse();
+    house.queue.start();
+    await house.accept(lobby, 'one');
+    await house.clock.advance(3 * POLL_MS);
+    expect(house.texts()).toEqual(['one']);
+  });
+
+  it('that was stored while a turn ended is seen when its lease is given up', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    house.turns[0]?.end();
+    house.store(lobby, 'two');
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two']);
+  });
+
+  it('that was accepted while the lease was being given up is not left to the poll', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    const release = house.holdReleases();
+    house.turns[0]?.end();
+    await house.settle();
+    // The release has looked and seen nothing; the conversation still counts as active.
+    await house.accept(lobby, 'two');
+    expect(house.texts()).toEqual(['one']);
+    release();
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two']);
+  });
+
+  it('finds the queue polling on after the inbox could not be read', async () => {
+    const house = makeQueueHouse();
+    house.failing.add('due');
+    house.queue.start();
+    house.store(lobby, 'one');
+    await house.clock.advance(3 * POLL_MS);
+    expect(house.texts()).toEqual([]);
+    house.failing.clear();
+    await house.clock.advance(POLL_MS);
+    expect(house.texts()).toEqual(['one']);
+  });
+});
+
+describe('a turn that fails', () => {
+  it('stops no other, gives its lease up and is tried again by the poll, not at once', async () => {
+    const house = makeQueueHouse();
+    house.queue.start();
+    await house.accept(lobby, 'one');
+    await house.accept(kitchen, 'two');
+    house.turns[0]?.fail(new Error('a bug'));
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two']);
+    expect(house.leases.held.has(lobby)).toBe(false);
+    house.turns[1]?.end();
+    await house.clock.advance(POLL_MS);
+    expect(house.texts()).toEqual(['one', 'two', 'one']);
+  });
+
+  it('because its lease was lost is counted as fenced out', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    const turn = house.turns[0];
+    turn?.fail(new LeaseLost(turn.lease));
+    await house.settle();
+    expect((await house.metrics.fencedOut.get()).values[0]?.value).toBe(1);
+    expect(house.queue.active()).toEqual([]);
+  });
+});
+
+describe('whoever writes while a turn runs', () => {
+  it('is told once for each running turn', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    expect(house.remarks).toEqual([]);
+    await house.accept(lobby, 'two');
+    await house.accept(lobby, 'three');
+    expect(house.remarks).toEqual([`busy ${lobby}`]);
+    house.turns[0]?.end();
+    await house.settle();
+    await house.accept(lobby, 'four');
+    expect(house.remarks).toEqual([`busy ${lobby}`, `busy ${lobby}`]);
+  });
+
+  it('is told nothing once the turn has committed', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    house.turns[0]?.commit();
+    await house.accept(lobby, 'two');
+    expect(house.remarks).toEqual([]);
+  });
+
+  it('is told nothing in another conversation', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    await house.accept(kitchen, 'two');
+    expect(house.remarks).toEqual([]);
+  });
+
+  it('does not break the queue when the remark fails', async () => {
+    const house = makeQueueHouse();
+    house.failing.add('remark');
+    await house.accept(lobby, 'one');
+    await house.accept(lobby, 'two');
+    house.turns[0]?.end();
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two']);
+  });
+});
+
+describe('a message that waits too long', () => {
+  it('is remarked on as often as the inbox says that it is overdue: once', async () => {
+    const house = makeQueueHouse();
+    house.overdue.push({ conversation: lobby } as InboxMessage);
+    house.queue.start();
+    await house.clock.advance(5 * POLL_MS);
+    expect(house.remarks).toEqual([`takes_longer ${lobby}`]);
+  });
+});
+
+describe('an interrupt', () => {
+  it('asks the running turn to end as stopped, and the next message runs as if nothing had been', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    await house.accept(lobby, 'two');
+    expect(house.queue.interrupt(lobby)).toBe(true);
+    expect(house.turns[0]?.watch.abort).toMatchObject({ aborted: true, reason: 'stopped' });
+    house.turns[0]?.end();
+    await house.settle();
+    expect(house.texts()).toEqual(['one', 'two']);
+    expect(house.turns[1]?.watch.abort.aborted).toBe(false);
+  });
+
+  it('is false where no turn runs', () => {
+    expect(makeQueueHouse().queue.interrupt(lobby)).toBe(false);
+  });
+});
+
+describe('idle', () => {
+  it('resolves when the conversation runs no turn', async () => {
+    const house = makeQueueHouse();
+    await house.queue.idle(lobby);
+    await house.accept(lobby, 'one');
+    let idle = false;
+    const waited = house.queue.idle(lobby).then(() => {
+      idle = true;
+    });
+    await house.settle();
+    expect(idle).toBe(false);
+    house.turns[0]?.end();
+    await waited;
+  });
+});
+
+describe('a drain', () => {
+  it('lets running turns end, begins none and leaves no timer behind', async () => {
+    const house = makeQueueHouse({ atOnce: 1 });
+    house.queue.start();
+    await house.accept(lobby, 'one');
+    await house.accept(lobby, 'two');
+    await house.accept(kitchen, 'three');
+    const drained = house.queue.drain(8_000);
+    await house.accept(attic, 'four');
+    await house.clock.advance(7_999);
+    expect(house.turns[0]?.watch.abort.aborted).toBe(false);
+    house.turns[0]?.end();
+    await drained;
+    await house.clock.advance(10 * POLL_MS);
+    expect(house.texts()).toEqual(['one']);
+    expect(house.leases.held.size).toBe(0);
+    expect(house.clock.pending()).toBe(0);
+  });
+
+  it('interrupts what still runs after its time, with its reason', async () => {
+    const house = makeQueueHouse();
+    await house.accept(lobby, 'one');
+    let drained = false;
+    const draining = house.queue.drain(8_000).then(() => {
+      drained = true;
+    });
+    await house.clock.advance(8_000);
+    expect(house.turns[0]?.watch.abort).toMatchObject({ aborted: true, reason: 'drain' });
+    expect(drained).toBe(false);
+    house.turns[0]?.end();
+    await draining;
+  });
+
+  it('of an idle queue is over at once', async () => {
+    const house = makeQueueHouse();
+    house.queue.start();
+    await house.settle();
+    await house.queue.drain(8_000);
+    expect(house.clock.pending()).toBe(0);
+  });
+});
