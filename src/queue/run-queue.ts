@@ -1,5 +1,6 @@
 import { LeaseLost, toError } from '../base/errors.ts';
 import type { ConversationKey, Instant, Lease } from '../base/terms.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Queue, QueueDeps } from './queue.ts';
 
 /** Conversations that one poll looks at. */
@@ -44,7 +45,9 @@ export function makeQueue(deps: QueueDeps): Queue {
   function remarkBusy(conversation: ConversationKey, running: Active): void {
     if (running.phase !== 'turn' || running.busyRemarked) return;
     running.busyRemarked = true;
-    deps.remark(conversation, 'busy', null).catch((error) => failed(conversation, error));
+    deps
+      .remark(conversation, 'busy', null)
+      .catch((error) => reportFailure(conversation, error, deps.telemetry));
   }
 
   function pump(): void {
@@ -60,7 +63,7 @@ export function makeQueue(deps: QueueDeps): Queue {
   function begin(conversation: ConversationKey): void {
     const interruption = new AbortController();
     const done = runConversation(conversation, interruption.signal)
-      .catch((error) => failed(conversation, error))
+      .catch((error) => reportFailure(conversation, error, deps.telemetry))
       .finally(() => {
         active.delete(conversation);
         pump();
@@ -74,7 +77,7 @@ export function makeQueue(deps: QueueDeps): Queue {
     if (lease === null) return;
     const stopRenewing = clock.every(
       limits.renewMs,
-      () => void leases.renew(lease).catch((error) => failed(conversation, error)),
+      () => void leases.renew(lease).catch((error) => reportFailure(conversation, error, deps.telemetry)),
     );
     try {
       await runTurns(lease, signal);
@@ -107,41 +110,18 @@ export function makeQueue(deps: QueueDeps): Queue {
     }
   }
 
-  /** The owner of what goes wrong in a turn: the rows wait as they are, and the poll comes back to them. */
-  function failed(conversation: ConversationKey, thrown: unknown): void {
-    const error = toError(thrown);
-    if (error instanceof LeaseLost) deps.telemetry.metrics.fencedOut.inc();
-    else
-      deps.telemetry.log.error(
-        { conversation, error: error.message, stack: error.stack },
-        'a turn failed and will be tried again',
-      );
-  }
-
-  async function poll(): Promise<void> {
-    for (const conversation of await deps.inbox.due(clock.now(), POLL_LIMIT)) {
+  function wakeDue(conversations: readonly ConversationKey[]): void {
+    for (const conversation of conversations) {
       if (!active.has(conversation)) pending.add(conversation);
     }
     pump();
-    for (const message of await deps.inbox.markOverdue(clock.now() - limits.overdueMs, POLL_LIMIT)) {
-      await deps.remark(message.conversation, 'takes_longer', message);
-    }
-  }
-
-  async function pollUntil(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await poll().catch((error) =>
-        deps.telemetry.log.error({ error: toError(error).message }, 'the inbox could not be polled'),
-      );
-      await clock.sleep(limits.pollMs, signal);
-    }
   }
 
   return {
     wake,
 
     start() {
-      polled = pollUntil(polling.signal);
+      polled = pollUntil(polling.signal, deps, wakeDue);
     },
 
     active: () => [...active].map(([conversation, { since }]) => ({ conversation, since })),
@@ -167,4 +147,34 @@ export function makeQueue(deps: QueueDeps): Queue {
       cancel();
     },
   };
+}
+
+type OnDue = (conversations: readonly ConversationKey[]) => void;
+
+/** The safety net: finds what nobody woke the queue for, and tells whoever has waited too long. */
+async function pollUntil(signal: AbortSignal, deps: QueueDeps, onDue: OnDue): Promise<void> {
+  while (!signal.aborted) {
+    await poll(deps, onDue).catch((error) =>
+      deps.telemetry.log.error({ error: toError(error).message }, 'the inbox could not be polled'),
+    );
+    await deps.clock.sleep(deps.limits.pollMs, signal);
+  }
+}
+
+async function poll({ inbox, clock, limits, remark }: QueueDeps, onDue: OnDue): Promise<void> {
+  onDue(await inbox.due(clock.now(), POLL_LIMIT));
+  for (const message of await inbox.markOverdue(clock.now() - limits.overdueMs, POLL_LIMIT)) {
+    await remark(message.conversation, 'takes_longer', message);
+  }
+}
+
+/** The owner of what goes wrong in a turn: the rows wait as they are, and the poll comes back to them. */
+function reportFailure(conversation: ConversationKey, thrown: unknown, { metrics, log }: Telemetry): void {
+  const error = toError(thrown);
+  if (error instanceof LeaseLost) metrics.fencedOut.inc();
+  else
+    log.error(
+      { conversation, error: error.message, stack: error.stack },
+      'a turn failed and will be tried again',
+    );
 }
