@@ -179,6 +179,16 @@ describe('a silent turn', () => {
     expect((await answer).interruption).toBe('silent');
   });
 
+  it('is not one that waits, as it said, before it asks the endpoint again', async () => {
+    const { agent, answer, clock } = begin();
+    await clock.advance(0);
+    agent.emit({ kind: 'api-retry', attempt: 1, status: 529, delayMs: 60 * SECOND });
+    await clock.advance(150 * SECOND - 1);
+    expect(agent.interrupts).toBe(0);
+    await clock.advance(1);
+    expect((await answer).interruption).toBe('silent');
+  });
+
   it('is not one in which a tool runs', async () => {
     const { agent, clock, answer } = begin();
     await clock.advance(0);
