@@ -33,7 +33,7 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
   let turn: ClaudeTurn | null = null;
   let exited = false;
   let closing: Promise<void> | null = null;
-  let before: Before = { sessionId: deps.sessionId, total: claude.mirror.savedTotal() };
+  let before: Before = { sessionId: deps.sessionId, total: NO_USAGE };
 
   async function end(): Promise<void> {
     claude.prompts.end();

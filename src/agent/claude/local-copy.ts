@@ -4,25 +4,26 @@ import type { SessionId } from '../../base/terms.ts';
 import type { TranscriptEntry, TranscriptStore } from '../agent.ts';
 
 /**
- * Writes a session's transcript to where the process looks for it, `<home>/projects/<project>/`, and gives back the
- * main one's entries; null when there are none. The SDK would write it to the machine's temporary folder, where a
- * killed server leaves it for ever; the home goes with its process, and whatever is left of it is reaped.
+ * Writes a session's transcript to where the process looks for it, `<home>/projects/<project>/`; nothing when there
+ * is none. The SDK would write it to the machine's temporary folder, where a killed server leaves it for ever; the
+ * home goes with its process, and whatever is left of it is reaped.
  */
 export async function writeLocalCopy(
   transcripts: TranscriptStore,
   home: string,
   project: string,
   sessionId: SessionId,
-): Promise<readonly TranscriptEntry[] | null> {
+): Promise<void> {
   const main = await transcripts.load(sessionId, null);
-  if (main === null || main.length === 0) return null;
+  if (main === null || main.length === 0) return;
   const folder = join(home, 'projects', project);
-  await writeLines(join(folder, `${sessionId}.jsonl`), main);
+  // The total that an earlier process saved: without it this one counts from zero, so that its first turn is its own.
+  const entries = main.filter(({ type }) => type !== 'cost-state');
+  await writeLines(join(folder, `${sessionId}.jsonl`), entries);
   for (const subpath of await transcripts.subpaths(sessionId)) {
     const entries = await transcripts.load(sessionId, subpath);
     if (entries !== null) await writeSubagent(join(folder, sessionId), subpath, entries);
   }
-  return main;
 }
 
 async function writeSubagent(

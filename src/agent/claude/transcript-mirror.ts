@@ -1,9 +1,8 @@
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { LeaseLost } from '../../base/errors.ts';
 import type { ConversationKey, EntryId, Fence, SessionId } from '../../base/terms.ts';
-import type { TranscriptEntry, TranscriptStore, Usage } from '../agent.ts';
+import type { TranscriptEntry, TranscriptStore } from '../agent.ts';
 import { writeLocalCopy } from './local-copy.ts';
-import { NO_USAGE, savedTotal } from './usage.ts';
 
 /**
  * Our side of the SDK's `SessionStore` for one process.
@@ -20,8 +19,6 @@ export type TranscriptMirror = {
   endTurn(): Promise<EntryId | null>;
   /** True once an entry was refused because the turn's lease is lost. */
   fencedOut(): boolean;
-  /** What a resumed process counts on from. */
-  savedTotal(): Usage;
 };
 
 export type TranscriptMirrorDeps = {
@@ -47,7 +44,6 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
   let fence: Fence | null = null;
   let lastEntry: EntryId | null = null;
   let fencedOut = false;
-  let total = NO_USAGE;
 
   async function write(batch: Batch, under: Fence): Promise<void> {
     const owner = { conversation: deps.conversation, fence: under };
@@ -95,9 +91,7 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
         return writing;
       },
       async load(key) {
-        const sessionId = key.sessionId as SessionId;
-        const entries = await writeLocalCopy(deps.transcripts, deps.home, key.projectKey, sessionId);
-        total = savedTotal(entries ?? []);
+        await writeLocalCopy(deps.transcripts, deps.home, key.projectKey, key.sessionId as SessionId);
         // With nothing from the store the process resumes the copy in its home, which was empty until now.
         return null;
       },
@@ -112,6 +106,5 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
       return lastEntry;
     },
     fencedOut: () => fencedOut,
-    savedTotal: () => total,
   };
 }

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { newEntryId, newSessionId } from '../../base/ids.ts';
+import type { AgentSpec } from '../agent.ts';
+import { toEnvironment } from './environment.ts';
+import { toOptions } from './options.ts';
+
+const spec: AgentSpec = {
+  systemPrompt: 'You are a bot.',
+  builtinTools: ['Read', 'Bash', 'WebFetch', 'Task', 'FutureTool'],
+  mcpServers: { finance: { command: 'finance' } },
+  maxSteps: 7,
+  env: { GREETING: 'hi', ANTHROPIC_BASE_URL: 'http://elsewhere', FIREKEEPER_AGENT: 'forged', HOME: '/root' },
+  endpoint: { name: 'primary', env: { ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: 'https://api' } },
+};
+const sessionId = newSessionId();
+
+describe('toOptions', () => {
+  it('offers and allows the listed tools that start no process, and the bot file’s own servers', () => {
+    const options = toOptions(spec, { kind: 'new', sessionId });
+    expect(options.tools).toEqual(['Read', 'WebFetch']);
+    expect(options.allowedTools).toEqual(['Read', 'WebFetch', 'mcp__finance']);
+    expect(options).toMatchObject({
+      permissionMode: 'dontAsk',
+      settingSources: [],
+      strictMcpConfig: true,
+      maxTurns: 7,
+      sessionId,
+      systemPrompt: { type: 'custom', prompt: 'You are a bot.', snapshot: false },
+    });
+    expect(options).not.toHaveProperty('model');
+    expect(options).not.toHaveProperty('thinking');
+  });
+
+  it('resumes at the settled entry', () => {
+    const at = newEntryId();
+    const options = toOptions(
+      { ...spec, model: 'm', thinkingBudgetTokens: 2_000 },
+      { kind: 'resume', sessionId, at },
+    );
+    expect(options).toMatchObject({
+      resume: sessionId,
+      resumeSessionAt: at,
+      model: 'm',
+      thinking: { type: 'enabled', budgetTokens: 2_000 },
+    });
+    expect(options).not.toHaveProperty('sessionId');
+  });
+});
+
+describe('toEnvironment', () => {
+  it('lets a bot file add, but not leave its endpoint, its home or its family', () => {
+    const env = toEnvironment({
+      base: { PATH: '/bin', TZ: 'UTC' },
+      spec,
+      home: '/data/agents/a',
+      ownerId: 'owner',
+      agentId: 'a',
+      apiRetries: 3,
+    });
+    expect(env).toMatchObject({
+      PATH: '/bin',
+      TZ: 'UTC',
+      GREETING: 'hi',
+      ANTHROPIC_API_KEY: 'key',
+      ANTHROPIC_BASE_URL: 'https://api',
+      CLAUDE_CODE_MAX_RETRIES: '3',
+      CLAUDE_CONFIG_DIR: '/data/agents/a',
+      HOME: '/data/agents/a',
+      TMPDIR: '/data/agents/a/tmp',
+      FIREKEEPER_OWNER: 'owner',
+      FIREKEEPER_AGENT: 'a',
+    });
+  });
+});

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { makeMemoryTranscripts } from '../../../test/fixtures/memory-transcripts.ts';
+import { makeTempFolder } from '../../../test/setup/temp.ts';
+import { newSessionId } from '../../base/ids.ts';
+import type { ConversationKey, Fence } from '../../base/terms.ts';
+import { makeTranscriptMirror } from './transcript-mirror.ts';
+
+const conversation = 'builtin:1:bot' as ConversationKey;
+const sessionId = newSessionId();
+const key = { projectKey: '-workspace', sessionId };
+const fence = (value: number) => value as Fence;
+const entry = (uuid: string, type = 'user') => ({ type, uuid });
+
+function makeWorld() {
+  const transcripts = makeMemoryTranscripts();
+  const home = makeTempFolder();
+  let fencedOut = 0;
+  const mirror = makeTranscriptMirror({ transcripts, conversation, home, onFencedOut: () => fencedOut++ });
+  const stored = () => transcripts.main(sessionId).map(({ uuid }) => uuid);
+  return { transcripts, home, mirror, stored, fencedOut: () => fencedOut };
+}
+
+describe('the mirror of a transcript', () => {
+  it('writes under the fence of the running turn and knows its last entry', async () => {
+    const { mirror, transcripts, stored } = makeWorld();
+    transcripts.seize(5);
+    mirror.beginTurn(fence(5));
+    await mirror.store.append(key, [entry('a'), entry('b'), { type: 'last-prompt' }]);
+    await mirror.store.append({ ...key, subpath: 'subagents/x' }, [entry('c')]);
+    expect(await mirror.endTurn()).toBe('b');
+    expect(stored()).toEqual(['a', 'b', undefined]);
+    mirror.beginTurn(fence(6));
+    expect(await mirror.endTurn()).toBeNull();
+  });
+
+  it('waits for entries on their way', async () => {
+    const { mirror } = makeWorld();
+    mirror.beginTurn(fence(1));
+    void mirror.store.append(key, [entry('a')]);
+    void mirror.store.append(key, [entry('b')]);
+    expect(await mirror.endTurn()).toBe('b');
+  });
+
+  it('keeps what comes between turns for the next fence, in order', async () => {
+    const { mirror, transcripts, stored } = makeWorld();
+    await mirror.store.append(key, [entry('early')]);
+    expect(stored()).toEqual([]);
+    transcripts.seize(9);
+    mirror.beginTurn(fence(9));
+    await mirror.store.append(key, [entry('later')]);
+    expect(stored()).toEqual(['early', 'later']);
+  });
+
+  it('keeps the order when a write fails and is tried again', async () => {
+    const { mirror, transcripts, stored } = makeWorld();
+    await mirror.store.append(key, [entry('early')]);
+    mirror.beginTurn(fence(1));
+    transcripts.failWith(new Error('busy'));
+    await expect(mirror.store.append(key, [entry('later')])).rejects.toThrow('busy');
+    transcripts.failWith(null);
+    await mirror.store.append(key, [entry('later')]);
+    expect(stored()).toEqual(['early', 'later']);
+    expect(mirror.fencedOut()).toBe(false);
+  });
+
+  it('says once that the lease is lost, and keeps nothing more', async () => {
+    const { mirror, transcripts, stored, fencedOut } = makeWorld();
+    mirror.beginTurn(fence(1));
+    transcripts.seize(2);
+    await mirror.store.append(key, [entry('a')]);
+    await mirror.store.append(key, [entry('b')]);
+    expect(fencedOut()).toBe(1);
+    expect(mirror.fencedOut()).toBe(true);
+    expect(await mirror.endTurn()).toBeNull();
+    expect(stored()).toEqual([]);
+  });
+
+  it('writes the copy that the process resumes into its home, sub-agents beside it, and hands the SDK none', async () => {
+    const { mirror, home } = makeWorld();
+    mirror.beginTurn(fence(1));
+    await mirror.store.append(key, [
+      entry('a'),
+      { type: 'cost-state', totalCostUSD: 5 },
+      entry('b', 'assistant'),
+    ]);
+    await mirror.store.append({ ...key, subpath: 'subagents/agent-1' }, [
+      entry('c'),
+      { type: 'agent_metadata', agentType: 'Explore' },
+    ]);
+    expect(await mirror.store.load(key)).toBeNull();
+    const folder = `${home}/projects/-workspace`;
+    const read = (path: string) => readFileSync(`${folder}/${path}`, 'utf8');
+    expect(read(`${sessionId}.jsonl`)).toBe('{"type":"user","uuid":"a"}\n{"type":"assistant","uuid":"b"}\n');
+    expect(read(`${sessionId}/subagents/agent-1.jsonl`)).toBe('{"type":"user","uuid":"c"}\n');
+    expect(read(`${sessionId}/subagents/agent-1.meta.json`)).toBe('{"agentType":"Explore"}');
+  });
+
+  it('writes no sub-agent out of its session', async () => {
+    const { mirror } = makeWorld();
+    mirror.beginTurn(fence(1));
+    await mirror.store.append(key, [entry('a')]);
+    await mirror.store.append({ ...key, subpath: '../../../way-out' }, [entry('b')]);
+    await expect(mirror.store.load(key)).rejects.toThrow('leaves its session');
+  });
+});
