@@ -145,7 +145,9 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     async closeAll() {
       stopping = true;
       await Promise.allSettled(starting.values());
-      await Promise.all([...live.values()].map(({ agent }) => agent.close()));
+      const closed = await Promise.allSettled([...live.values()].map(({ agent }) => agent.close()));
+      const failures = closed.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+      if (failures.length > 0) throw new AggregateError(failures, 'not every agent ended');
     },
   };
 }
