@@ -41,6 +41,8 @@ export type AgentStartRequest = {
   /** The conversation's working directory; made when missing. */
   readonly workspace: string;
   readonly fence: Fence;
+  /** Starts are admitted in this order: a waiting turn, then a rewarming (a spare comes last). */
+  readonly priority: 'turn' | 'rewarm';
 };
 
 export type Prompt = {
@@ -102,6 +104,8 @@ export type AgentEvent =
       readonly cumulative: Usage;
       /** The id that the latest message carried: store this one. */
       readonly sessionId: SessionId;
+      /** Tokens that the conversation fills the model's context with, as of its last request; null when unknown. */
+      readonly contextTokens: number | null;
       /** The last entry of the turn in the transcript store; null when none arrived. */
       readonly lastEntry: EntryId | null;
     };
@@ -109,7 +113,7 @@ export type AgentEvent =
 export type Agent = {
   readonly id: AgentId;
   readonly pid: number;
-  readonly start: 'resumed' | 'new';
+  readonly start: 'resumed' | 'new' | 'spare';
   /** False once the process has exited or `close` was called. An agent that exits by itself is closed by itself. */
   readonly alive: boolean;
   /**
@@ -119,8 +123,20 @@ export type Agent = {
   send(prompt: Prompt): AsyncIterable<AgentEvent>;
   /** Asks the running turn to end; the turn's `ended` follows. Harmless without one. */
   interrupt(): Promise<void>;
+  /** Shortens what the session remembers, between turns. Never throws. The session id stays, or is told. */
+  compact(fence: Fence): Promise<Compaction>;
   /** Ends the process and its whole family (close, TERM, KILL), deletes its home; resolves when no member is left. */
   close(): Promise<void>;
+};
+
+/** `lastEntry`: where the session goes on from; null when nothing reached the store, which counts as failed. */
+export type Compaction = {
+  readonly kind: 'compacted' | 'failed';
+  readonly usage: Usage;
+  readonly sessionId: SessionId;
+  readonly lastEntry: EntryId | null;
+  /** Tokens before and after; null when the process did not say. */
+  readonly tokens: { readonly before: number; readonly after: number } | null;
 };
 
 /** One line per live family, for stats. Memory is PSS on Linux and RSS elsewhere, at most five seconds old. */
@@ -135,6 +151,12 @@ export type AgentCensus = {
 export type Agents = {
   /** Starts a process; at most the admitted number start at once, in the order of the calls. Rejects with `AgentStartFailed`. */
   start(request: AgentStartRequest): Promise<Agent>;
+  /**
+   * The spares to keep ready from now on: one process for each spec, started when nothing else waits, replaced when it
+   * is claimed or dies, ended when its spec is no longer listed. `start` of a new session claims one with an equal
+   * spec, and starts plainly when the claim is refused.
+   */
+  keepSpares(specs: readonly AgentSpec[]): void;
   census(): Promise<readonly AgentCensus[]>;
   /** Ends every family of this data folder that no live agent of this server owns, and deletes their homes: what a killed server left behind. */
   reap(): Promise<{ readonly families: number; readonly processes: number }>;
