@@ -24,7 +24,7 @@ import type { Chat, RoomMessage, RoomStore } from './chat/chat.ts';
 import type { Config } from './config.ts';
 import { makeSender } from './outbox/sender.ts';
 import { makeQueue, type Queue } from './queue/queue.ts';
-import { makeSessions, type Sessions } from './session/session.ts';
+import { makeEndpoints, makeSessions, type Sessions } from './session/session.ts';
 import { makeWorkspaces } from './session/workspaces.ts';
 import { lockFolder } from './store/sqlite/lock.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
@@ -32,6 +32,7 @@ import { makeStore, type Store } from './store/store.ts';
 import { makeHealth } from './telemetry/health.ts';
 import { makeMetrics } from './telemetry/metrics.ts';
 import type { Log, Telemetry } from './telemetry/telemetry.ts';
+import { collectWrites } from './telemetry/write-metrics.ts';
 import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from './turn/turn.ts';
 import { VERSION } from './version.ts';
 import { webhookRoutes } from './webhook/webhook.ts';
@@ -95,7 +96,7 @@ type Ground = { readonly log: Log; readonly clock: Clock; readonly closers: Clos
 async function build(config: Config, ground: Ground): Promise<App> {
   const { clock, closers, log } = ground;
   const telemetry: Telemetry = { log, metrics: makeMetrics() };
-  const { store, lock } = await openStore(config, ground);
+  const { store, lock } = await openStore(config, { ...ground, telemetry });
   const bots = await openBots(config, ground);
   const { chat, rooms, roomEvents } = await openChat(config, { ...ground, telemetry, store, bots });
   const offlineModel = config.model.kind === 'offline' ? await startOfflineModel({ clock }) : null;
@@ -144,11 +145,12 @@ async function build(config: Config, ground: Ground): Promise<App> {
   };
 }
 
-async function openStore(config: Config, { clock, closers }: Ground) {
+async function openStore(config: Config, { clock, closers, telemetry }: Ground & { telemetry: Telemetry }) {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(config.dataDir, clock);
   closers.push(() => lock.release());
   const database = await openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
+  collectWrites(telemetry.metrics, database.stats);
   const store = makeStore(database, clock, { holder: randomUUID(), leaseMs: LEASE_MS });
   closers.push(() => store.close());
   await store.recover();
@@ -235,17 +237,25 @@ async function buildEngine(config: Config, deps: EngineDeps) {
   const sessions = makeSessions({
     records: store.sessions,
     transcripts: store.transcripts,
+    history: store.history,
     agents,
     leases: store.leases,
     clock,
     telemetry,
-    endpoint: endpointOf(config, deps.offlineModel),
+    endpoints: makeEndpoints({
+      primary: endpointOf(config, deps.offlineModel),
+      fallback: fallbackOf(config),
+      clock,
+    }),
+    machineShare,
     sdkVersion: SDK_VERSION,
     workspaceOf: workspaces.pathOf,
     deleteWorkspace: workspaces.delete,
     ttlOf: (bot, key) => ttlIn(bot, parseConversationKey(key)?.roomId ?? null),
     limits: {
       mostLive: config.maxHotSessions,
+      budgetMb: config.agentMemoryBudgetMb,
+      highWatermark: config.memoryHighWatermark,
       resume: config.sessionResume,
       stateless: config.sessionMode === 'stateless',
     },
@@ -352,6 +362,11 @@ async function buildHttp(config: Config, parts: HttpParts) {
     }),
   );
   return { http, login };
+}
+
+function fallbackOf(config: Config): Parameters<typeof makeEndpoints>[0]['fallback'] {
+  const fallback = config.model.kind === 'endpoint' ? config.model.fallback : null;
+  return fallback && { endpoint: { name: fallback.name, env: fallback.env }, model: fallback.model };
 }
 
 /** Which endpoint and credential the agents are given. */
