@@ -30,6 +30,7 @@ import { lockFolder } from './store/sqlite/lock.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 import { makeStore, type Store } from './store/store.ts';
 import { makeHealth } from './telemetry/health.ts';
+import { machineShare } from './telemetry/machine-memory.ts';
 import { makeMetrics } from './telemetry/metrics.ts';
 import type { Log, Telemetry } from './telemetry/telemetry.ts';
 import { collectWrites } from './telemetry/write-metrics.ts';

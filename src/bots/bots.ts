@@ -33,6 +33,8 @@ export type Bot = {
   readonly maxSteps: number;
   /** Posts "working" when a turn starts. */
   readonly acknowledge: boolean;
+  /** An expired conversation starts with a short recap of what was said; a lost one always does. */
+  readonly recap: boolean;
   /** Answers messages of other bots too, up to the loop breaker. */
   readonly allowBots: boolean;
   /** Null: every room / everybody. */

@@ -52,6 +52,7 @@ function chooseRules(file: BotFile, defaults: BotDefaults) {
     turnTimeoutMs: seconds === undefined ? defaults.turnTimeoutMs : Math.round(seconds * 1_000),
     maxSteps: file.limits?.max_steps ?? MAX_STEPS,
     acknowledge: file.progress?.working ?? false,
+    recap: file.recap ?? false,
     allowBots: file.allow_bots ?? false,
     allowedRooms: toSet(file.allowed_rooms),
     allowedUsers: toSet(file.allowed_users),

@@ -18,7 +18,6 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   response_style: 'not supported: it has no effect; say it in the prompt',
   html_formatting: 'not supported: it has no effect; replies are rendered for the room',
   commands: 'not supported by this version: it has no effect',
-  recap: 'not supported by this version: it has no effect',
   agents: 'not supported by this version: it has no effect',
   'limits.max_turn_cost_usd': 'not enforced by this version',
   'limits.max_session_cost_usd': 'not enforced by this version',

@@ -7,13 +7,15 @@ function agent(id: string, facts: Partial<AgentFacts> = {}): AgentFacts {
   return { id: id as AgentId, busy: false, lastUsedAt: 0, memoryMb: 200, usualMb: 200, turns: 1, ...facts };
 }
 const roomy: Omit<EvictionFacts, 'agents'> = {
+  starting: { count: 0, memoryMb: 0 },
   budgetMb: 2_000,
   wantedMb: 0,
   machineShare: 0.5,
   highWatermark: 0.8,
   mostAgents: 10,
 };
-const evicted = (facts: EvictionFacts) => decideEviction(facts).map(({ id, reason }) => `${id}:${reason}`);
+const evicted = (facts: EvictionFacts) =>
+  decideEviction(facts).evictions.map(({ id, reason }) => `${id}:${reason}`);
 
 describe('decideEviction', () => {
   it('leaves everybody alone under the budget', () => {
@@ -33,6 +35,15 @@ describe('decideEviction', () => {
     const agents = [agent('old', { lastUsedAt: 1 }), agent('new', { lastUsedAt: 2 })];
     expect(evicted({ ...roomy, agents, budgetMb: 500, wantedMb: 250 })).toEqual(['old:budget']);
     expect(evicted({ ...roomy, agents, mostAgents: 2, wantedMb: 250 })).toEqual(['old:count']);
+  });
+
+  it('says when a start has to wait, and never when nobody else is there', () => {
+    const busy = [agent('busy', { busy: true })];
+    expect(decideEviction({ ...roomy, agents: busy, budgetMb: 300, wantedMb: 200 }).fits).toBe(false);
+    expect(decideEviction({ ...roomy, agents: busy, budgetMb: 400, wantedMb: 200 }).fits).toBe(true);
+    expect(decideEviction({ ...roomy, agents: [], budgetMb: 100, wantedMb: 200 }).fits).toBe(true);
+    const starting = { count: 1, memoryMb: 200 };
+    expect(decideEviction({ ...roomy, agents: [], starting, budgetMb: 300, wantedMb: 200 }).fits).toBe(false);
   });
 
   it('ends the older half of the idle ones above the watermark', () => {
@@ -64,7 +75,7 @@ describe('decideEviction', () => {
         (list, budgetMb, machineShare) => {
           const agents = list.map((facts, index) => agent(String(index), facts));
           const ended = new Set(
-            decideEviction({ ...roomy, agents, budgetMb, machineShare }).map(({ id }) => id),
+            decideEviction({ ...roomy, agents, budgetMb, machineShare }).evictions.map(({ id }) => id),
           );
           const left = agents.filter(({ id }) => !ended.has(id));
           expect(agents.filter(({ id, busy }) => busy && ended.has(id))).toEqual([]);

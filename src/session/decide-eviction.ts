@@ -14,6 +14,8 @@ export type AgentFacts = {
 
 export type EvictionFacts = {
   readonly agents: readonly AgentFacts[];
+  /** Processes on their way, and what they will hold. */
+  readonly starting: { readonly count: number; readonly memoryMb: number };
   /** What all families together may hold. */
   readonly budgetMb: number;
   /** What a start that waits will need on top; 0 when none waits. */
@@ -32,8 +34,14 @@ export type Eviction = {
   readonly reason: 'budget' | 'watermark' | 'count' | 'recycled';
 };
 
+export type EvictionDecision = {
+  readonly evictions: readonly Eviction[];
+  /** Afterwards all is within its limits, the start that waits included; one agent alone always fits. */
+  readonly fits: boolean;
+};
+
 /** Which idle agents to end, least recently used first. An agent in a turn is never among them. Pure. */
-export function decideEviction(facts: EvictionFacts): readonly Eviction[] {
+export function decideEviction(facts: EvictionFacts): EvictionDecision {
   const idle = facts.agents.filter((agent) => !agent.busy).sort((a, b) => a.lastUsedAt - b.lastUsedAt);
   const worn = idle.filter(isWorn).map(({ id }) => ({ id, reason: 'recycled' as const }));
   const older = facts.machineShare > facts.highWatermark ? idle.slice(0, Math.ceil(idle.length / 2)) : [];
@@ -41,7 +49,8 @@ export function decideEviction(facts: EvictionFacts): readonly Eviction[] {
     .filter((agent) => !isWorn(agent))
     .map(({ id }) => ({ id, reason: 'watermark' as const }));
   const ended = [...worn, ...pressed];
-  return [...ended, ...untilItFits(facts, idle, new Set(ended.map(({ id }) => id)))];
+  const { evictions, fits } = untilItFits(facts, idle, new Set(ended.map(({ id }) => id)));
+  return { evictions: [...ended, ...evictions], fits };
 }
 
 /** The oldest idle ones that are left, until memory and number fit. */
@@ -49,10 +58,10 @@ function untilItFits(
   facts: EvictionFacts,
   idle: readonly AgentFacts[],
   ended: ReadonlySet<AgentId>,
-): readonly Eviction[] {
+): EvictionDecision {
   const left = facts.agents.filter(({ id }) => !ended.has(id));
-  let heldMb = left.reduce((sum, { memoryMb }) => sum + memoryMb, facts.wantedMb);
-  let count = left.length + (facts.wantedMb > 0 ? 1 : 0);
+  let heldMb = left.reduce((sum, { memoryMb }) => sum + memoryMb, facts.wantedMb + facts.starting.memoryMb);
+  let count = left.length + facts.starting.count + (facts.wantedMb > 0 ? 1 : 0);
   const evictions: Eviction[] = [];
   for (const agent of idle.filter(({ id }) => !ended.has(id))) {
     if (heldMb <= facts.budgetMb && count <= facts.mostAgents) break;
@@ -60,7 +69,9 @@ function untilItFits(
     heldMb -= agent.memoryMb;
     count -= 1;
   }
-  return evictions;
+  const fits = heldMb <= facts.budgetMb && count <= facts.mostAgents;
+  const isAlone = left.length === evictions.length && facts.starting.count === 0;
+  return { evictions, fits: fits || isAlone };
 }
 
 function isWorn(agent: AgentFacts): boolean {

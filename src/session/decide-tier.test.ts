@@ -8,9 +8,10 @@ const base: TierFacts = {
   record: { state: 'active', lastUsedAt: 99 * HOUR },
   live: null,
   transcript: 'reaches',
+  failures: 0,
   resume: true,
 };
-const healthy = { healthy: true, sameFingerprint: true };
+const healthy = { healthy: true, sameFingerprint: true, ahead: false };
 
 const cases: readonly [string, Partial<TierFacts>, string, string][] = [
   ['no record', { record: null }, 'cold', 'first message of this conversation'],
@@ -33,8 +34,18 @@ const cases: readonly [string, Partial<TierFacts>, string, string][] = [
     'warm',
     'its process is gone, its transcript is here',
   ],
-  ['process died', { live: { healthy: false, sameFingerprint: true } }, 'warm', 'its process died'],
-  ['bot file changed', { live: { healthy: true, sameFingerprint: false } }, 'warm', 'its bot was changed'],
+  [
+    'process died',
+    { live: { healthy: false, sameFingerprint: true, ahead: false } },
+    'warm',
+    'its process died',
+  ],
+  [
+    'bot file changed',
+    { live: { healthy: true, sameFingerprint: false, ahead: false } },
+    'warm',
+    'its bot was changed',
+  ],
   [
     'provisional',
     { record: { state: 'provisional', lastUsedAt: 99 * HOUR } },
@@ -43,6 +54,14 @@ const cases: readonly [string, Partial<TierFacts>, string, string][] = [
   ],
   ['transcript gone', { transcript: 'missing' }, 'cold', 'its transcript is gone'],
   ['resume switched off', { resume: false }, 'cold', 'resuming is switched off'],
+  [
+    'resumed ahead of need',
+    { live: { ...healthy, ahead: true } },
+    'warm',
+    'its process was resumed ahead of need',
+  ],
+  ['failed once', { failures: 1 }, 'warm', 'its process is gone, its transcript is here'],
+  ['failed twice', { failures: 2 }, 'cold', 'its session failed twice'],
   ['resume switched off but hot', { resume: false, live: healthy }, 'hot', 'its process is still here'],
 ];
 

@@ -8,9 +8,16 @@ export type TierFacts = {
   readonly ttlMs: number | null;
   readonly record: { readonly state: SessionState; readonly lastUsedAt: Instant } | null;
   /** The process that served it before, if it is still there. */
-  readonly live: { readonly healthy: boolean; readonly sameFingerprint: boolean } | null;
+  readonly live: {
+    readonly healthy: boolean;
+    readonly sameFingerprint: boolean;
+    /** It was resumed ahead of need and has served no turn yet. */
+    readonly ahead: boolean;
+  } | null;
   /** Whether the stored transcript reaches the settled entry; `unread` while a live process makes it irrelevant. */
   readonly transcript: 'reaches' | 'missing' | 'unread';
+  /** How often in a row the session failed its process: it did not resume, or died in its turn. */
+  readonly failures: number;
   /** `SESSION_RESUME`. */
   readonly resume: boolean;
 };
@@ -19,8 +26,11 @@ export type TierFacts = {
 export type TierDecision = {
   readonly tier: Tier;
   readonly reason: string;
-  readonly ends: 'expired' | 'lost' | null;
+  readonly ends: 'expired' | 'lost' | 'quarantined' | null;
 };
+
+/** A session that failed so often in a row is not resumed again: it would fail for ever. */
+export const MOST_FAILURES = 2;
 
 /** From what a turn starts. The first rule that applies decides. */
 export function decideTier(facts: TierFacts): TierDecision {
@@ -28,9 +38,9 @@ export function decideTier(facts: TierFacts): TierDecision {
   if (record === null) return cold('first message of this conversation', null);
   if (ttlMs !== null && facts.now - record.lastUsedAt > ttlMs)
     return cold('idle for longer than its time to live', 'expired');
-  if (live?.healthy && live.sameFingerprint)
-    return { tier: 'hot', reason: 'its process is still here', ends: null };
+  if (live?.healthy && live.sameFingerprint) return reuse(live.ahead);
   if (record.state !== 'active') return cold('no turn of its session has settled yet', 'lost');
+  if (facts.failures >= MOST_FAILURES) return cold('its session failed twice', 'quarantined');
   if (!facts.resume) return cold('resuming is switched off', 'lost');
   if (facts.transcript !== 'reaches') return cold('its transcript is gone', 'lost');
   return { tier: 'warm', reason: whyNotHot(live), ends: null };
@@ -38,6 +48,11 @@ export function decideTier(facts: TierFacts): TierDecision {
 
 function cold(reason: string, ends: TierDecision['ends']): TierDecision {
   return { tier: 'cold', reason, ends };
+}
+
+function reuse(ahead: boolean): TierDecision {
+  if (ahead) return { tier: 'warm', reason: 'its process was resumed ahead of need', ends: null };
+  return { tier: 'hot', reason: 'its process is still here', ends: null };
 }
 
 function whyNotHot(live: TierFacts['live']): string {

@@ -1,31 +1,47 @@
-import type { Agent } from '../agent/agent.ts';
-import type { ConversationKey, Instant } from '../base/terms.ts';
+import type { Agent, ModelEndpoint } from '../agent/agent.ts';
+import type { Clock } from '../base/clock.ts';
+import type { AgentId, BotId, ConversationKey } from '../base/terms.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Memory } from './memory.ts';
 import type { SessionRecord } from './session.ts';
 
 /**
  * A conversation's process in memory:
  *
- *   (none) ──open──▶ busy ──keep──▶ idle ──open──▶ busy …
- *                     └─ abandon ─▶ (none) ◀─ evict, sweep, close, died ─┘
+ *   (none) ──admit──▶ busy ──keep──▶ idle ──open──▶ busy …
+ *                      └─ abandon ─▶ (none) ◀─ evict, sweep, close, died ─┘
  */
 export type LiveAgent = {
   readonly agent: Agent;
+  readonly botId: BotId;
   readonly fingerprint: string;
+  readonly endpoint: ModelEndpoint['name'];
   /** Null: never expires. */
   readonly ttlMs: number | null;
   record: SessionRecord;
   busy: boolean;
+  /** Turns that this process has served; 0 with `busy` false: resumed ahead of need. */
+  turns: number;
 };
 
 export type LiveAgents = ReturnType<typeof makeLiveAgents>;
 
-/** At most one live process for each conversation, at most `mostLive` in all. */
-export function makeLiveAgents(mostLive: number) {
+/** How often a start that waits for room looks again when nobody gave any up. */
+const LOOK_AGAIN_MS = 250;
+
+/** At most one live process for each conversation, within the budget. */
+export function makeLiveAgents(deps: {
+  readonly memory: Memory;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}) {
   const live = new Map<ConversationKey, LiveAgent>();
   /** Processes given up whose families are not gone yet. */
   const going = new Map<ConversationKey, Promise<void>>();
-  /** Processes that will be live in a moment: room is made for them too. */
-  let starting = 0;
+  /** Bots of processes that will be live in a moment: they need room too. */
+  const starting = new Map<ConversationKey, BotId>();
+  /** Starts are let in one after the other, in the order in which they came. */
+  let lastAdmission: Promise<void> = Promise.resolve();
 
   /** Gives up the process; the session stays. */
   async function end(key: ConversationKey, entry: LiveAgent): Promise<void> {
@@ -37,15 +53,28 @@ export function makeLiveAgents(mostLive: number) {
     });
   }
 
-  /** The least recently used idle processes go until those that start fit. A process in a turn is never ended for room. */
-  function makeRoom(): void {
-    const idle = [...live]
-      .filter(([, entry]) => !entry.busy)
-      .sort(([, a], [, b]) => a.record.lastUsedAt - b.record.lastUsedAt);
-    for (const [key, entry] of idle) {
-      if (live.size + starting <= mostLive) return;
-      void end(key, entry);
-    }
+  /** Ends whom the limits ask to end; whether all fits then. */
+  async function evict(wanted: BotId | null): Promise<boolean> {
+    const decision = await deps.memory.decide([...live.values()], [...starting.values()], wanted);
+    const reasons = new Map<AgentId, string>(decision.evictions.map(({ id, reason }) => [id, reason]));
+    // One that was taken into a turn while memory was measured stays.
+    const chosen = [...live].filter(([, { agent, busy }]) => !busy && reasons.has(agent.id));
+    for (const [, { agent }] of chosen)
+      deps.telemetry.metrics.evictions.inc({ reason: reasons.get(agent.id) ?? 'budget' });
+    await Promise.all(chosen.map(([key, entry]) => end(key, entry)));
+    return decision.fits && chosen.length === decision.evictions.length;
+  }
+
+  /** Waits until there is room for one more process. */
+  async function waitForRoom(key: ConversationKey, bot: BotId): Promise<void> {
+    const before = lastAdmission;
+    const admitted = before.then(async () => {
+      while (!(await evict(bot))) await deps.clock.sleep(LOOK_AGAIN_MS);
+      starting.set(key, bot);
+    });
+    // Whoever comes next does not care how this one fared.
+    lastAdmission = admitted.catch(() => {});
+    await admitted;
   }
 
   return {
@@ -55,15 +84,38 @@ export function makeLiveAgents(mostLive: number) {
     end,
 
     /** Keeps a place for the conversation's process while `start` brings it up; null: it did not come. */
-    async admit(key: ConversationKey, start: () => Promise<LiveAgent | null>): Promise<LiveAgent | null> {
-      starting += 1;
-      makeRoom();
+    async admit(
+      key: ConversationKey,
+      bot: BotId,
+      start: () => Promise<LiveAgent | null>,
+    ): Promise<LiveAgent | null> {
+      await waitForRoom(key, bot);
       try {
         const entry = await start();
         if (entry !== null) live.set(key, entry);
         return entry;
       } finally {
-        starting -= 1;
+        starting.delete(key);
+      }
+    },
+
+    /** The same where there is room without ending anybody; null: there is none, or it did not come. */
+    async admitAhead(
+      key: ConversationKey,
+      bot: BotId,
+      start: () => Promise<LiveAgent | null>,
+    ): Promise<LiveAgent | null> {
+      const { fits, evictions } = await deps.memory.decide([...live.values()], [...starting.values()], bot);
+      if (!fits || evictions.length > 0) return null;
+      starting.set(key, bot);
+      try {
+        const entry = await start();
+        if (entry === null) return null;
+        entry.busy = false;
+        live.set(key, entry);
+        return entry;
+      } finally {
+        starting.delete(key);
       }
     },
 
@@ -73,11 +125,15 @@ export function makeLiveAgents(mostLive: number) {
       await (entry === undefined ? going.get(key) : end(key, entry));
     },
 
-    async endExpired(now: Instant): Promise<void> {
-      const expired = [...live].filter(
-        ([, { busy, ttlMs, record }]) => !busy && ttlMs !== null && now - record.lastUsedAt > ttlMs,
+    /** Ends what died, has expired, is worn, or is too much. */
+    async sweep(): Promise<void> {
+      const now = deps.clock.now();
+      const over = [...live].filter(
+        ([, { agent, busy, ttlMs, record }]) =>
+          !busy && (!agent.alive || (ttlMs !== null && now - record.lastUsedAt > ttlMs)),
       );
-      await Promise.all(expired.map(([key, entry]) => end(key, entry)));
+      await Promise.all(over.map(([key, entry]) => end(key, entry)));
+      await evict(null);
     },
   };
 }

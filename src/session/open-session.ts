@@ -1,76 +1,80 @@
-import {
-  type Agent,
-  AgentStartFailed,
-  type AgentStartRequest,
-  type TranscriptStart,
-} from '../agent/agent.ts';
+import { AgentStartFailed, type AgentStartRequest, type TranscriptStart } from '../agent/agent.ts';
 import { newSessionId } from '../base/ids.ts';
 import type { Instant, SessionId, Start } from '../base/terms.ts';
-import type { LiveAgent, LiveAgents } from './live-agents.ts';
+import { MOST_FAILURES } from './decide-tier.ts';
+import type { SessionEngine } from './engine.ts';
+import type { LiveAgent } from './live-agents.ts';
 import { planTurn } from './plan-turn.ts';
-import type { OpenSession, SessionDeps, SessionPlan, SessionRecord, SettledTurn } from './session.ts';
+import type { OpenSession, SessionPlan, SessionRecord, SettledTurn } from './session.ts';
 
 /** The plan's process: the live one, or one that is started after its record is on disk. */
-export async function openSession(
-  plan: SessionPlan,
-  deps: SessionDeps,
-  liveAgents: LiveAgents,
-): Promise<OpenSession> {
+export async function openSession(plan: SessionPlan, engine: SessionEngine): Promise<OpenSession> {
   const key = plan.lease.conversation;
-  const current = liveAgents.get(key);
-  if (plan.tier === 'hot') {
-    if (current?.agent.alive) return lend(plan, current, 'reused', deps, liveAgents);
-    return openSession(await planTurn(plan.lease, plan.bot, deps, liveAgents), deps, liveAgents);
+  const current = engine.live.get(key);
+  const reusable = current?.agent.alive === true && current.fingerprint === plan.fingerprint;
+  if (reusable && plan.tier !== 'cold') {
+    return lend(plan, current, current.turns === 0 ? 'rewarmed' : 'reused', engine);
   }
+  // It died since the plan was made.
+  if (plan.tier === 'hot') return openSession(await planTurn(plan.lease, plan.bot, engine), engine);
 
-  await liveAgents.close(key);
-  const started = await liveAgents.admit(key, () => startPlanned(plan, deps));
-  if (started === null) {
-    await loseSession(plan, deps, liveAgents);
-    return openSession(await planTurn(plan.lease, plan.bot, deps, liveAgents), deps, liveAgents);
-  }
-  return lend(plan, started, started.agent.start, deps, liveAgents);
+  await engine.live.close(key);
+  const started = await engine.live.admit(key, plan.bot.id, () => startPlanned(plan, 'turn', engine));
+  if (started !== null) return lend(plan, started, started.agent.start, engine);
+  return openSession(await planTurn(plan.lease, plan.bot, engine), engine);
 }
 
-/** Null: there was nothing to resume. */
-async function startPlanned(plan: SessionPlan, deps: SessionDeps): Promise<LiveAgent | null> {
+/**
+ * Starts the process of a warm or cold plan. Null: the session could not be resumed; its record ends, or it has one
+ * failure more, so that the next plan is another one.
+ */
+export async function startPlanned(
+  plan: SessionPlan,
+  priority: AgentStartRequest['priority'],
+  engine: SessionEngine,
+): Promise<LiveAgent | null> {
   const key = plan.lease.conversation;
-  const { record, transcript } = plan.tier === 'warm' ? resumed(plan) : await begun(plan, deps);
-  const startedAt = deps.clock.now();
-  const agent = await startOrNull(
-    {
-      conversation: key,
-      spec: plan.spec,
-      transcript,
-      workspace: deps.workspaceOf(key),
-      fence: plan.lease.fence,
-    },
-    deps,
+  const { record, transcript } = plan.tier === 'warm' ? resumed(plan) : await begun(plan, engine);
+  const workspace = engine.workspaceOf(key);
+  const { spec, fingerprint, bot } = plan;
+  const request = { conversation: key, spec, transcript, workspace, fence: plan.lease.fence, priority };
+  const startedAt = engine.clock.now();
+  try {
+    const agent = await engine.agents.start(request);
+    const seconds = (engine.clock.now() - startedAt) / 1000;
+    engine.telemetry.metrics.openSeconds.observe({ tier: plan.tier, start: agent.start }, seconds);
+    const ttlMs = engine.ttlOf(bot, key);
+    const endpoint = spec.endpoint.name;
+    return { agent, botId: bot.id, fingerprint, endpoint, ttlMs, record, busy: true, turns: 0 };
+  } catch (error) {
+    if (!(error instanceof AgentStartFailed) || plan.tier !== 'warm') throw error;
+    return noteFailure(plan, error, engine);
+  }
+}
+
+/** A resume that failed: at once when there is nothing to resume, else at its second failure, the session ends. */
+async function noteFailure(plan: SessionPlan, error: AgentStartFailed, engine: SessionEngine): Promise<null> {
+  const key = plan.lease.conversation;
+  if (error.reason === 'no-transcript') {
+    await loseSession(plan, engine);
+    return null;
+  }
+  engine.failures.failed(key);
+  const isLast = engine.failures.of(key) >= MOST_FAILURES;
+  engine.telemetry.log.warn(
+    { conversation: key, error: error.message, quarantined: isLast },
+    'a session did not resume',
   );
-  if (agent === null) return null;
-  const seconds = (deps.clock.now() - startedAt) / 1000;
-  deps.telemetry.metrics.openSeconds.observe({ tier: plan.tier, start: agent.start }, seconds);
-  const ttlMs = deps.ttlOf(plan.bot, key);
-  return { agent, fingerprint: plan.fingerprint, ttlMs, record, busy: true };
+  return null;
 }
 
 /** The stored session cannot be resumed: its record ends, so that the next plan is cold. */
-export async function loseSession(
-  plan: SessionPlan,
-  deps: SessionDeps,
-  liveAgents: LiveAgents,
-): Promise<void> {
-  await liveAgents.close(plan.lease.conversation);
-  if (plan.record !== null) await deps.records.end(plan.lease, plan.record.sessionId, 'lost');
+export async function loseSession(plan: SessionPlan, engine: SessionEngine): Promise<void> {
+  await engine.live.close(plan.lease.conversation);
+  if (plan.record !== null) await engine.records.end(plan.lease, plan.record.sessionId, 'lost');
 }
 
-function lend(
-  plan: SessionPlan,
-  entry: LiveAgent,
-  start: Start,
-  deps: SessionDeps,
-  liveAgents: LiveAgents,
-): OpenSession {
+function lend(plan: SessionPlan, entry: LiveAgent, start: Start, engine: SessionEngine): OpenSession {
   const key = plan.lease.conversation;
   const { agent, record } = entry;
   entry.busy = true;
@@ -82,22 +86,18 @@ function lend(
     reason: plan.reason,
     keep(settled) {
       entry.record = afterSettle(entry.record, settled);
+      entry.turns += 1;
       entry.busy = false;
-      if (deps.limits.stateless || liveAgents.get(key) !== entry) void liveAgents.end(key, entry);
+      engine.failures.clear(key);
+      engine.endpoints.report(key, entry.endpoint, true);
+      if (engine.limits.stateless || engine.live.get(key) !== entry) void engine.live.end(key, entry);
     },
-    abandon: () => liveAgents.end(key, entry),
+    async abandon(why) {
+      if (why === 'session-failed') engine.failures.failed(key);
+      await engine.live.end(key, entry);
+    },
+    endpointFailed: () => engine.endpoints.report(key, entry.endpoint, false),
   };
-}
-
-/** Null: there was nothing to resume, so that the turn starts cold; that can be so only once. */
-async function startOrNull(request: AgentStartRequest, deps: SessionDeps): Promise<Agent | null> {
-  try {
-    return await deps.agents.start(request);
-  } catch (error) {
-    const nothingToResume = error instanceof AgentStartFailed && error.reason === 'no-transcript';
-    if (!nothingToResume || request.transcript.kind !== 'resume') throw error;
-    return null;
-  }
 }
 
 type Beginning = { readonly record: SessionRecord; readonly transcript: TranscriptStart };
@@ -111,10 +111,11 @@ function resumed({ record }: SessionPlan): Beginning {
 }
 
 /** The record is on disk before its process starts: no process ever runs whose id nobody knows. */
-async function begun(plan: SessionPlan, deps: SessionDeps): Promise<Beginning> {
+async function begun(plan: SessionPlan, engine: SessionEngine): Promise<Beginning> {
   const sessionId = newSessionId();
-  const record = newRecord(plan, sessionId, deps.clock.now());
-  await deps.records.begin(plan.lease, record, plan.ends);
+  const record = newRecord(plan, sessionId, engine.clock.now());
+  await engine.records.begin(plan.lease, record, plan.ends);
+  engine.failures.clear(plan.lease.conversation);
   return { record, transcript: { kind: 'new', sessionId } };
 }
 

@@ -1,5 +1,5 @@
 /** Which agent process serves a conversation, and from what its turn starts: hot, warm or cold. */
-import type { Agent, AgentSpec, Agents, ModelEndpoint, TranscriptStore } from '../agent/agent.ts';
+import type { Agent, AgentSpec, Agents, TranscriptStore, Usage } from '../agent/agent.ts';
 import type { Clock } from '../base/clock.ts';
 import type {
   AgentId,
@@ -14,6 +14,7 @@ import type {
 import type { Bot } from '../bots/bots.ts';
 import type { Leases } from '../cluster/cluster.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Endpoints } from './endpoints.ts';
 import type { Tail } from './read-tail.ts';
 
 /**
@@ -50,6 +51,14 @@ export type SessionRecords = {
   ): Promise<void>;
   /** Ends a current record whose session cannot go on. */
   end(lease: Lease, sessionId: SessionId, state: 'expired' | 'lost' | 'quarantined'): Promise<void>;
+  /** The session goes on at another entry, under the id that the process says; what it took is in the ledger. */
+  compacted(
+    lease: Lease,
+    sessionId: SessionId,
+    after: { readonly sessionId: SessionId; readonly settledEntry: EntryId } & Booking,
+  ): Promise<void>;
+  /** What an attempt outside a turn took. */
+  booked(lease: Lease, sessionId: SessionId, booking: Booking): Promise<void>;
   /**
    * Ends all the conversation's records as `forgotten`, deletes their transcripts, blanks the text of its inbox and
    * outbox rows and buries its unfinished messages as `stopped`; one transaction, under a lease just seized.
@@ -60,6 +69,16 @@ export type SessionRecords = {
   /** Conversations with anything to forget, of one room or all. */
   conversationsOf(roomId: string | null): Promise<readonly ConversationKey[]>;
 };
+
+export type Booking = { readonly usage: Usage; readonly at: Instant };
+
+/** What was said in a conversation, from our own rows: it outlives a transcript, and nothing outlives a forget. */
+export type History = {
+  /** The newest messages and replies, oldest first. */
+  recent(conversation: ConversationKey, limit: number): Promise<readonly Remembered[]>;
+};
+/** `author` null: the bot itself. */
+export type Remembered = { readonly author: string | null; readonly text: string };
 
 /** The session's part of a turn's one transaction. */
 export type SessionSettlement = {
@@ -82,7 +101,9 @@ export type SessionPlan = {
   /** Why this tier, in words. */
   readonly reason: string;
   /** How the record ends when the turn starts cold; null: it goes on, or there is none. */
-  readonly ends: 'expired' | 'lost' | null;
+  readonly ends: 'expired' | 'lost' | 'quarantined' | null;
+  /** What was said before, for a session whose own memory is gone; empty when there is nothing to tell. */
+  readonly recap: readonly Remembered[];
   readonly record: SessionRecord | null;
   /** What an attempt that never settled left behind. */
   readonly tail: Tail;
@@ -99,8 +120,10 @@ export type OpenSession = {
   readonly reason: string;
   /** The turn settled: the process waits for the conversation's next message. */
   keep(settled: SettledTurn): void;
-  /** The turn did not settle, so it never happened: its process is ended. */
-  abandon(): Promise<void>;
+  /** The turn did not settle, so it never happened: its process is ended. Say when the session is to blame. */
+  abandon(why?: 'session-failed'): Promise<void>;
+  /** The endpoint failed the turn. True: the next try goes to the other one, at once. */
+  endpointFailed(): boolean;
 };
 
 export type SettledTurn = Parameters<SessionSettlement['settle']>[0];
@@ -114,12 +137,18 @@ export type Sessions = {
   lose(plan: SessionPlan): Promise<void>;
   /** Ends the process and deletes everything that the conversation remembers. */
   forget(conversation: ConversationKey): Promise<void>;
-  /** Closes processes whose conversation is older than its time to live. */
+  /** Resumes the conversation ahead of its next message, where there is room; false: nothing was started. */
+  rewarm(lease: Lease, bot: Bot): Promise<boolean>;
+  /** Shortens what the conversation's live process remembers. */
+  compact(lease: Lease): Promise<CompactOutcome>;
+  /** Closes processes whose conversation is older than its time to live, that are worn, or too much for the machine. */
   sweep(): Promise<void>;
   live(): readonly LiveSession[];
   /** Closes every process; the sessions stay. */
   closeAll(): Promise<void>;
 };
+
+export type CompactOutcome = 'compacted' | 'not-live' | 'failed';
 
 /** A conversation with a live process, for stats. */
 export type LiveSession = {
@@ -131,11 +160,14 @@ export type LiveSession = {
 export type SessionDeps = {
   readonly records: SessionRecords;
   readonly transcripts: Pick<TranscriptStore, 'after'>;
-  readonly agents: Pick<Agents, 'start' | 'closeAll'>;
+  readonly history: History;
+  readonly agents: Pick<Agents, 'start' | 'closeAll' | 'census'>;
   readonly leases: Pick<Leases, 'seize' | 'release'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  readonly endpoint: ModelEndpoint;
+  readonly endpoints: Endpoints;
+  /** Share of the machine's memory (the container's, where there is one) that is in use. */
+  machineShare(): number;
   readonly sdkVersion: string;
   /** Working directory of a conversation. */
   workspaceOf(conversation: ConversationKey): string;
@@ -144,6 +176,10 @@ export type SessionDeps = {
   ttlOf(bot: Bot, conversation: ConversationKey): number | null;
   readonly limits: {
     readonly mostLive: number;
+    /** What all agent families together may hold. */
+    readonly budgetMb: number;
+    /** `MEMORY_HIGH_WATERMARK` */
+    readonly highWatermark: number;
     /** `SESSION_RESUME` */
     readonly resume: boolean;
     /** Every process is closed after its turn. */
@@ -151,4 +187,5 @@ export type SessionDeps = {
   };
 };
 
+export { makeEndpoints } from './endpoints.ts';
 export { makeSessions } from './sessions.ts';

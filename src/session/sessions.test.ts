@@ -144,14 +144,35 @@ describe('the next turn of a conversation', () => {
     ]);
   });
 
-  it('stays warm for a later try when its process does not start', async () => {
+  it('is resumed a second time in the same turn when its process does not start', async () => {
     const house = makeSessionHouse();
     await house.turn(lobby);
     house.started[0]?.agent.die();
     house.failStarts('failed');
-    await expect(house.open(lobby)).rejects.toThrow('did not start');
-    expect(states(house)).toEqual(['active']);
     expect((await house.turn(lobby)).tier).toBe('warm');
+    expect(states(house)).toEqual(['active']);
+  });
+
+  it('is cold in the same turn when it failed twice to resume, with a recap of what was said', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    house.started[0]?.agent.die();
+    house.failStarts('failed', 'failed');
+    expect(await house.turn(lobby)).toMatchObject({ tier: 'cold', reason: 'its session failed twice' });
+    expect(states(house)).toEqual(['quarantined', 'active']);
+  });
+
+  it('is cold when it was to blame twice in a row that its turns did not settle', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    for (const _attempt of [1, 2]) {
+      const { session, lease } = await house.open(lobby);
+      await session.abandon('session-failed');
+      await house.leases.release(lease);
+    }
+    const plan = await house.plan(lobby);
+    expect(plan).toMatchObject({ tier: 'cold', ends: 'quarantined' });
+    expect(plan.recap).toEqual([{ author: 'David', text: 'My colour is blue.' }]);
   });
 
   it('is cold when resuming is switched off and the process is gone', async () => {
@@ -252,12 +273,64 @@ describe('a conversation never has two processes', () => {
     const house = makeSessionHouse({ mostLive: 1 });
     const letGo = house.holdCloses();
     await house.turn(lobby);
-    await house.turn(kitchen);
+    const other = house.turn(kitchen);
+    await house.clock.advance(0);
     const next = house.open(lobby);
     await house.clock.advance(0);
-    expect(house.started.map(({ request }) => request.conversation)).toEqual([lobby, kitchen]);
+    expect(house.started).toHaveLength(1);
     letGo();
+    await other;
+    await house.clock.advance(1_000);
     expect((await next).session.tier).toBe('warm');
+    expect(house.living()).toHaveLength(1);
+  });
+});
+
+describe('the budget', () => {
+  it('lets a start wait while everybody else is in a turn', async () => {
+    const house = makeSessionHouse({ budgetMb: 150 });
+    const first = await house.open(lobby);
+    const second = house.open(kitchen);
+    await house.clock.advance(1_000);
+    expect(house.started).toHaveLength(1);
+    await house.settle(first);
+    await house.clock.advance(1_000);
+    await second;
+    expect(house.living().map(({ request }) => request.conversation)).toEqual([kitchen]);
+  });
+});
+
+describe('rewarming', () => {
+  it('resumes a conversation ahead of its next message, whose turn is then warm and rewarmed', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    house.started[0]?.agent.die();
+    await house.sessions.sweep();
+    expect(await house.rewarm(lobby)).toBe(true);
+    expect(await house.turn(lobby)).toMatchObject({ tier: 'warm', start: 'rewarmed' });
+    expect(await house.turn(lobby)).toMatchObject({ tier: 'hot', start: 'reused' });
+  });
+
+  it('takes nobody else its room', async () => {
+    const house = makeSessionHouse({ mostLive: 1 });
+    await house.turn(lobby);
+    await house.turn(kitchen);
+    expect(await house.rewarm(lobby)).toBe(false);
+    expect(house.living().map(({ request }) => request.conversation)).toEqual([kitchen]);
+  });
+});
+
+describe('compacting', () => {
+  it('goes on from where the compaction ended, on the same process', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    expect(await house.compact(lobby)).toBe('compacted');
+    expect(await house.turn(lobby)).toMatchObject({ tier: 'hot' });
+  });
+
+  it('needs a live process that runs no turn', async () => {
+    const house = makeSessionHouse();
+    expect(await house.compact(lobby)).toBe('not-live');
   });
 });
 

@@ -1,15 +1,24 @@
+import { compactSession } from './compact.ts';
+import { makeFailures, type SessionEngine } from './engine.ts';
 import { makeLiveAgents } from './live-agents.ts';
+import { makeMemory } from './memory.ts';
 import { loseSession, openSession } from './open-session.ts';
 import { planTurn } from './plan-turn.ts';
+import { rewarm } from './rewarm.ts';
 import type { SessionDeps, Sessions } from './session.ts';
 
-/** Keeps one live process per conversation. What to do is decided in `decideTier`; this only does it. */
+/** Keeps one live process per conversation. What to do is decided in `decide-….ts`; this only does it. */
 export function makeSessions(deps: SessionDeps): Sessions {
-  const live = makeLiveAgents(deps.limits.mostLive);
+  const { clock, telemetry, limits } = deps;
+  const memory = makeMemory({ census: deps.agents.census, machineShare: deps.machineShare, limits });
+  const live = makeLiveAgents({ memory, clock, telemetry });
+  const engine: SessionEngine = { ...deps, live, failures: makeFailures() };
   return {
-    plan: (lease, bot) => planTurn(lease, bot, deps, live),
-    open: (plan) => openSession(plan, deps, live),
-    lose: (plan) => loseSession(plan, deps, live),
+    plan: (lease, bot) => planTurn(lease, bot, engine),
+    open: (plan) => openSession(plan, engine),
+    lose: (plan) => loseSession(plan, engine),
+    rewarm: (lease, bot) => rewarm(lease, bot, engine),
+    compact: (lease) => compactSession(lease, engine),
 
     async forget(conversation) {
       const lease = await deps.leases.seize(conversation);
@@ -19,7 +28,7 @@ export function makeSessions(deps: SessionDeps): Sessions {
       await deps.leases.release(lease);
     },
 
-    sweep: () => live.endExpired(deps.clock.now()),
+    sweep: live.sweep,
     live: () => live.all().map(({ record, agent, busy }) => ({ record, agentId: agent.id, busy })),
 
     async closeAll() {

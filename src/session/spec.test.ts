@@ -7,7 +7,7 @@ import { fingerprintOf, toAgentSpec } from './spec.ts';
 
 const endpoint: ModelEndpoint = { name: 'primary', env: { ANTHROPIC_API_KEY: 'a' } };
 const fingerprint = (bot: Partial<Bot> = {}, to: ModelEndpoint = endpoint, sdkVersion = '1') =>
-  fingerprintOf(toAgentSpec({ ...helper, ...bot }, to), sdkVersion);
+  fingerprintOf(toAgentSpec({ ...helper, ...bot }, { endpoint: to, model: null }), sdkVersion);
 
 describe('a fingerprint', () => {
   it.each<[string, string]>([
@@ -43,7 +43,7 @@ describe('a fingerprint', () => {
 
 describe('a spec', () => {
   it("says after the bot's own prompt how messages come, and nothing that changes by itself", () => {
-    const { systemPrompt } = toAgentSpec(helper, endpoint);
+    const { systemPrompt } = toAgentSpec(helper, { endpoint, model: null });
     expect(systemPrompt).toMatch(/^You help\.\n/);
     expect(systemPrompt).toContain('<message');
     expect(systemPrompt).not.toMatch(/\d/);

@@ -5,11 +5,12 @@ import type { BotKeys, RoomStore } from '../chat/chat.ts';
 import type { Leases } from '../cluster/cluster.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import type { Outbox } from '../outbox/outbox.ts';
-import type { SessionRecords } from '../session/session.ts';
+import type { History, SessionRecords } from '../session/session.ts';
 import type { TurnStore } from '../turn/turn.ts';
 import type { Database } from './database.ts';
 import { type LeftAgent, makeAgentRegistry, takeLeftAgents } from './sql/agents.ts';
 import { makeBotKeys } from './sql/bot-keys.ts';
+import { makeHistory } from './sql/history.ts';
 import { makeInbox } from './sql/inbox.ts';
 import { endAllLeases, makeLeases } from './sql/leases.ts';
 import { type Meta, makeMeta } from './sql/meta.ts';
@@ -24,6 +25,7 @@ export type Store = {
   readonly outbox: Outbox;
   readonly leases: Leases;
   readonly sessions: SessionRecords;
+  readonly history: History;
   readonly turns: TurnStore;
   readonly transcripts: TranscriptStore;
   readonly agents: AgentRegistry;
@@ -52,6 +54,7 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     inbox: makeInbox(database, clock, holder),
     outbox: makeOutbox(database, clock),
     leases: makeLeases(database, clock, options),
+    history: makeHistory(database),
     sessions: makeSessionRecords(database, clock, holder),
     turns: makeTurnStore(database, clock, holder),
     transcripts: makeTranscripts(database, holder),

@@ -46,6 +46,7 @@ export function makeMetrics() {
       'kind',
       'result',
     ]),
+    evictions: counter('firekeeper_evictions_total', 'Idle agents ended for room, by reason', ['reason']),
     familiesReaped: counter(
       'firekeeper_families_reaped_total',
       'Agent families of an earlier server ended at start',

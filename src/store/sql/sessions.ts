@@ -1,12 +1,13 @@
 import { type Selectable, sql } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
 import { parseConversationKey } from '../../base/conversation.ts';
-import type { ConversationKey, Lease, RoomId } from '../../base/terms.ts';
-import type { SessionRecord, SessionRecords, SessionSettlement } from '../../session/session.ts';
+import { type ConversationKey, type Lease, type RoomId, type SessionId, userId } from '../../base/terms.ts';
+import type { Booking, SessionRecord, SessionRecords, SessionSettlement } from '../../session/session.ts';
 import type { Database, Tx } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { checkFence } from './fence.ts';
 import { forgetMessages } from './inbox-settlement.ts';
+import { addToLedger } from './ledger.ts';
 import { forgetReplies } from './outbox.ts';
 
 type Row = Selectable<Schema['sessions']>;
@@ -41,6 +42,28 @@ export function makeSessionRecords(database: Database, clock: Clock, holder: str
           .set({ state, ended_at: clock.now() })
           .where('session_id', '=', sessionId)
           .execute();
+      });
+    },
+
+    compacted(lease, sessionId, after) {
+      return database.write(async (trx) => {
+        await checkFence(trx, lease, holder);
+        await currentOf(trx, lease)
+          .set(({ eb }) => ({
+            session_id: after.sessionId,
+            settled_entry: after.settledEntry,
+            cost_usd: eb('cost_usd', '+', after.usage.costUsd),
+          }))
+          .where('session_id', '=', sessionId)
+          .execute();
+        await book(trx, lease, sessionId, after);
+      });
+    },
+
+    booked(lease, sessionId, booking) {
+      return database.write(async (trx) => {
+        await checkFence(trx, lease, holder);
+        await book(trx, lease, sessionId, booking);
       });
     },
 
@@ -103,6 +126,15 @@ export function makeSessionSettlement(trx: Tx, lease: Lease): SessionSettlement 
       if (settled.length === 0) throw new Error(`${lease.conversation} has no session record to settle`);
     },
   };
+}
+
+/** A compaction belongs to the conversation and to nobody in it. */
+async function book(trx: Tx, lease: Lease, sessionId: SessionId, { usage, at }: Booking): Promise<void> {
+  const of = parseConversationKey(lease.conversation);
+  if (of === null) throw new Error('a conversation key that does not parse has no ledger');
+  const { botId } = of;
+  const whose = { conversation: lease.conversation, botId, userId: of.userId ?? userId('') };
+  await addToLedger(trx, { ...whose, sessionId, outcome: 'compaction', usage, at });
 }
 
 /** Nothing of what was said stays: no transcript, no text of a message, none of a reply. Keys and figures do. */

@@ -1,11 +1,12 @@
 import type { Selectable } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
 import type { InboxId } from '../../base/terms.ts';
-import type { LedgerEntry, TurnRecord, TurnStore } from '../../turn/turn.ts';
+import type { TurnRecord, TurnStore } from '../../turn/turn.ts';
 import type { Database, Tx } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { checkFence } from './fence.ts';
 import { makeInboxSettlement } from './inbox-settlement.ts';
+import { addToLedger } from './ledger.ts';
 import { addReplies } from './outbox.ts';
 import { makeSessionSettlement } from './sessions.ts';
 
@@ -35,25 +36,6 @@ export function makeTurnStore(database: Database, clock: Clock, holder: string):
       return rows.map(toTurnRecord);
     },
   };
-}
-
-async function addToLedger(trx: Tx, { usage, ...entry }: LedgerEntry): Promise<void> {
-  await trx
-    .insertInto('ledger')
-    .values({
-      conversation: entry.conversation,
-      bot_id: entry.botId,
-      user_id: entry.userId,
-      session_id: entry.sessionId,
-      outcome: entry.outcome,
-      cost_usd: usage.costUsd,
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
-      cache_read_tokens: usage.cacheReadTokens,
-      cache_write_tokens: usage.cacheWriteTokens,
-      at: entry.at,
-    })
-    .execute();
 }
 
 async function addTurn(trx: Tx, record: TurnRecord): Promise<void> {

@@ -1,0 +1,28 @@
+import type { Lease } from '../base/terms.ts';
+import type { SessionEngine } from './engine.ts';
+import type { CompactOutcome } from './session.ts';
+
+/**
+ * Shortens the conversation's memory on its live, idle process; the session goes on at the entry that the compaction
+ * wrote. What it cost is in the ledger. A compaction that fails leaves the session as it was, resumed next time.
+ */
+export async function compactSession(lease: Lease, engine: SessionEngine): Promise<CompactOutcome> {
+  const key = lease.conversation;
+  const entry = engine.live.get(key);
+  if (entry === null || !entry.agent.alive || entry.busy || entry.record.settledEntry === null)
+    return 'not-live';
+  entry.busy = true;
+  const compacted = await entry.agent.compact(lease.fence);
+  const { record } = entry;
+  const cost = { usage: compacted.usage, at: engine.clock.now() };
+  if (compacted.kind === 'failed' || compacted.lastEntry === null) {
+    await engine.records.booked(lease, record.sessionId, cost);
+    await engine.live.end(key, entry);
+    return 'failed';
+  }
+  const moved = { sessionId: compacted.sessionId, settledEntry: compacted.lastEntry };
+  await engine.records.compacted(lease, record.sessionId, { ...moved, ...cost });
+  entry.record = { ...record, ...moved, costUsd: record.costUsd + compacted.usage.costUsd };
+  entry.busy = false;
+  return 'compacted';
+}

@@ -1,0 +1,29 @@
+import type { ConversationKey } from '../base/terms.ts';
+import type { LiveAgents } from './live-agents.ts';
+import type { SessionDeps } from './session.ts';
+
+/** What the parts of the session engine share. */
+export type SessionEngine = SessionDeps & { readonly live: LiveAgents; readonly failures: Failures };
+
+/** Conversations remembered at most; whoever fails so seldom is forgiven. */
+const MOST_CONVERSATIONS = 10_000;
+
+/** How often in a row a session failed its process. Kept in memory: a restart gives it another chance. */
+export type Failures = {
+  of(conversation: ConversationKey): number;
+  failed(conversation: ConversationKey): void;
+  clear(conversation: ConversationKey): void;
+};
+
+export function makeFailures(): Failures {
+  const counts = new Map<ConversationKey, number>();
+  return {
+    of: (conversation) => counts.get(conversation) ?? 0,
+    failed(conversation) {
+      counts.set(conversation, (counts.get(conversation) ?? 0) + 1);
+      const oldest = counts.keys().next().value;
+      if (counts.size > MOST_CONVERSATIONS && oldest !== undefined) counts.delete(oldest);
+    },
+    clear: (conversation) => void counts.delete(conversation),
+  };
+}

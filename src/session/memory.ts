@@ -1,0 +1,64 @@
+import type { AgentCensus } from '../agent/agent.ts';
+import type { BotId } from '../base/terms.ts';
+import { decideEviction, type EvictionDecision } from './decide-eviction.ts';
+import type { LiveAgent } from './live-agents.ts';
+
+/** What an agent is taken for until one of its bot has been measured. */
+const FIRST_GUESS_MB = 250;
+/** How much of its bot's usual size one new measurement changes. */
+const SMOOTHING = 0.2;
+
+export type MemoryDeps = {
+  /** Memory of each family, at most a few seconds old. */
+  census(): Promise<readonly Pick<AgentCensus, 'id' | 'rssMb'>[]>;
+  /** Share of the machine's memory (the container's, where there is one) that is in use. */
+  machineShare(): number;
+  readonly limits: {
+    readonly mostLive: number;
+    readonly budgetMb: number;
+    readonly highWatermark: number;
+  };
+};
+
+/** Measures what the agents hold and says who has to go. */
+export type Memory = {
+  /** `starting`: the bots of processes on their way; `wanted`: the bot of a start that waits for room. */
+  decide(
+    live: readonly LiveAgent[],
+    starting: readonly BotId[],
+    wanted: BotId | null,
+  ): Promise<EvictionDecision>;
+};
+
+export function makeMemory(deps: MemoryDeps): Memory {
+  const usual = new Map<BotId, number>();
+  const usualOf = (bot: BotId): number => usual.get(bot) ?? FIRST_GUESS_MB;
+
+  return {
+    async decide(live, starting, wanted) {
+      const measured = new Map((await deps.census()).map(({ id, rssMb }) => [id, rssMb]));
+      const agents = live.map((entry) => {
+        const { agent, botId, busy, turns, record } = entry;
+        const memoryMb = measured.get(agent.id) ?? null;
+        const usualMb = usual.get(botId) ?? null;
+        const facts = { id: agent.id, busy, turns, lastUsedAt: record.lastUsedAt, usualMb };
+        if (memoryMb !== null) usual.set(botId, smooth(usualMb, memoryMb));
+        return { ...facts, memoryMb: memoryMb ?? usualOf(botId) };
+      });
+      const startingMb = starting.reduce((sum, bot) => sum + usualOf(bot), 0);
+      return decideEviction({
+        agents,
+        starting: { count: starting.length, memoryMb: startingMb },
+        budgetMb: deps.limits.budgetMb,
+        mostAgents: deps.limits.mostLive,
+        wantedMb: wanted === null ? 0 : usualOf(wanted),
+        machineShare: deps.machineShare(),
+        highWatermark: deps.limits.highWatermark,
+      });
+    },
+  };
+}
+
+function smooth(usualMb: number | null, measuredMb: number): number {
+  return usualMb === null ? measuredMb : usualMb + SMOOTHING * (measuredMb - usualMb);
+}
