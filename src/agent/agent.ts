@@ -16,6 +16,8 @@ export type AgentSpec = {
   readonly thinkingBudgetTokens?: number | undefined;
   /** Most tool round trips in one turn. */
   readonly maxSteps: number;
+  /** What one process may spend in all, in US dollars; the turn that goes over it ends as a `budget` limit. */
+  readonly maxBudgetUsd?: number | undefined;
   /** The bot file's own additions to the environment, after the allow-list. */
   readonly env: Readonly<Record<string, string>>;
   /** Which endpoint and credential it talks to. */

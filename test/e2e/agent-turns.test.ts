@@ -33,6 +33,9 @@ describe('a turn of a live agent', () => {
     expect(second.ended.cumulative.outputTokens).toBe(
       first.ended.usage.outputTokens + second.ended.usage.outputTokens,
     );
+    const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens } = second.ended.usage;
+    // One request served the turn.
+    expect(second.ended.contextTokens).toBe(inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens);
     const [line] = await agents.census();
     expect(line).toMatchObject({ id: agent.id, pid: agent.pid });
     expect(line?.rssMb).toBeGreaterThan(20);

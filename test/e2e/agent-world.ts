@@ -85,6 +85,7 @@ export async function makeWorld(deps: Partial<ClaudeAgentsDeps> = {}): Promise<W
       transcript,
       workspace,
       fence: fence(1),
+      priority: 'turn',
     });
   return {
     model,

@@ -95,11 +95,23 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
     },
     send,
     interrupt: async () => await turn?.interrupt(),
+    async compact() {
+      await close();
+      return { kind: 'failed', usage: NO_USAGE, sessionId: before.sessionId, lastEntry: null, tokens: null };
+    },
     close,
   };
 }
 
 function died({ sessionId, total }: Before): AgentEvent {
   const end = { kind: 'died', detail: 'it had ended before this turn' } as const;
-  return { kind: 'ended', end, usage: NO_USAGE, cumulative: total, sessionId, lastEntry: null };
+  return {
+    kind: 'ended',
+    end,
+    usage: NO_USAGE,
+    cumulative: total,
+    sessionId,
+    contextTokens: null,
+    lastEntry: null,
+  };
 }

@@ -79,7 +79,9 @@ export function makeClaudeTurn(
     const end = await toEnd(claude, reader, outcome, clock);
     const usage =
       typeof outcome === 'string' ? reader.tokens() : usageBetween(before.total, cumulativeOf(outcome));
-    yield { kind: 'ended', end, usage, cumulative: addUsage(before.total, usage), sessionId, lastEntry };
+    const cumulative = addUsage(before.total, usage);
+    const contextTokens = reader.contextTokens();
+    yield { kind: 'ended', end, usage, cumulative, sessionId, contextTokens, lastEntry };
   }
 
   return {

@@ -114,10 +114,15 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
   return {
     start(request) {
       const id = newAgentId();
-      const started = gate.run(() => startNow(id, request)).finally(() => starting.delete(id));
+      const started = gate
+        .run(request.priority, () => startNow(id, request))
+        .finally(() => starting.delete(id));
       starting.set(id, started);
       return started;
     },
+
+    // None are kept yet.
+    keepSpares() {},
 
     async census() {
       const memoryMb = await sampleMemory();

@@ -38,6 +38,7 @@ export function toOptions(spec: AgentSpec, transcript: TranscriptStart): Options
       ? {}
       : { thinking: { type: 'enabled', budgetTokens: spec.thinkingBudgetTokens } }),
     maxTurns: spec.maxSteps,
+    ...(spec.maxBudgetUsd === undefined ? {} : { maxBudgetUsd: spec.maxBudgetUsd }),
     includePartialMessages: true,
     sessionStoreFlush: 'eager',
     ...toTranscriptOptions(transcript),

@@ -13,7 +13,13 @@ const begin = (id: string, more: object = {}) =>
     more,
   );
 const said = (id: string, content: object[], more: object = {}) =>
-  message({ type: 'assistant', parent_tool_use_id: null, message: { id, content }, ...more });
+  message({ type: 'assistant', parent_tool_use_id: null, message: { id, content, usage: USAGE }, ...more });
+const USAGE = {
+  input_tokens: 3,
+  output_tokens: 4,
+  cache_read_input_tokens: 20,
+  cache_creation_input_tokens: 1,
+};
 const text = (value: string) => ({ type: 'text', text: value });
 const result = (more: object) => message({ type: 'result', subtype: 'success', ...more });
 
@@ -83,6 +89,19 @@ describe('a turn that is read', () => {
       cacheReadTokens: 10,
       cacheWriteTokens: 0,
     });
+  });
+
+  it('knows how full the context is from the last message of the main thread, streamed or not', () => {
+    const reader = makeTurnReader('ours');
+    expect(reader.contextTokens()).toBeNull();
+    reader.read(begin('m1', { user_message_uuid: 'ours' }));
+    reader.read(said('m1', [text('hello')]));
+    reader.read(stream({ type: 'message_delta', usage: { output_tokens: 7 } }));
+    reader.read(said('m9', [text('a sub-agent')], { parent_tool_use_id: 't1' }));
+    reader.read(said('m8', [text('API Error: 529')], { error: 'server_error' }));
+    expect(reader.contextTokens()).toBe(22);
+    reader.read(said('m2', [text('asked again')]));
+    expect(reader.contextTokens()).toBe(28);
   });
 
   it('knows when the process has the prompt, before it answers it', () => {

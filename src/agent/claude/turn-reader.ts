@@ -1,7 +1,7 @@
 import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentEvent, Usage } from '../agent.ts';
 import { toDetail } from './detail.ts';
-import { addUsage, NO_USAGE } from './usage.ts';
+import { addUsage, NO_USAGE, sumOfTokens } from './usage.ts';
 
 /**
  * Reads the messages of one turn, in order:
@@ -25,6 +25,8 @@ export type TurnReader = {
   atRisk(): boolean;
   /** Tokens that the endpoint reported so far; their cost is not known. */
   tokens(): Usage;
+  /** Tokens of the main thread's last request and its answer: how full the model's context is; null before the first. */
+  contextTokens(): number | null;
   /** Epoch milliseconds until which the endpoint is out of reach, or how long it asked to wait, where it said so. */
   hold(): Hold | null;
 };
@@ -47,9 +49,12 @@ export function makeTurnReader(promptId: string): TurnReader {
   let tokens = NO_USAGE;
   let hold: Hold | null = null;
   let atRisk = false;
+  let context = NO_USAGE;
 
   function readStream(event: StreamEvent): readonly AgentEvent[] {
     tokens = addUsage(tokens, tokensOf(event));
+    if (event.type === 'message_start') context = tokensOf(event);
+    if (event.type === 'message_delta') context = { ...context, outputTokens: event.usage.output_tokens };
     if (event.type === 'message_start') {
       streamId = event.message.id;
       streamed = '';
@@ -64,6 +69,8 @@ export function makeTurnReader(promptId: string): TurnReader {
   function readAssistant({ message, error }: AssistantMessage): readonly AgentEvent[] {
     if (error !== undefined) return [];
     if (message.id !== messageId) text = '';
+    // Not streamed: the endpoint failed in mid-stream and was asked again for the whole.
+    if (message.id !== streamId) context = usageOf(message.usage);
     messageId = message.id;
     streamed = '';
     const events: AgentEvent[] = [];
@@ -126,6 +133,7 @@ export function makeTurnReader(promptId: string): TurnReader {
     text: () => (streamed === '' || streamId === messageId ? text + streamed : streamed),
     atRisk: () => atRisk,
     tokens: () => tokens,
+    contextTokens: () => sumOfTokens(context) || null,
     hold: () => hold,
   };
 }
@@ -159,11 +167,15 @@ function toolResults({ message }: UserMessage): readonly AgentEvent[] {
 
 function tokensOf(event: StreamEvent): Usage {
   if (event.type === 'message_delta') return { ...NO_USAGE, outputTokens: event.usage.output_tokens };
-  if (event.type !== 'message_start') return NO_USAGE;
-  const { usage } = event.message;
+  // What it has written by then is counted again, in full, when it is done.
+  return event.type === 'message_start' ? { ...usageOf(event.message.usage), outputTokens: 0 } : NO_USAGE;
+}
+
+function usageOf(usage: AssistantMessage['message']['usage']): Usage {
   return {
     ...NO_USAGE,
     inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
     cacheReadTokens: usage.cache_read_input_tokens ?? 0,
     cacheWriteTokens: usage.cache_creation_input_tokens ?? 0,
   };

@@ -44,3 +44,7 @@ export function addUsage(first: Usage, second: Usage): Usage {
     cacheWriteTokens: first.cacheWriteTokens + second.cacheWriteTokens,
   };
 }
+
+export function sumOfTokens(usage: Usage): number {
+  return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+}
