@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { BotId } from '../base/terms.ts';
 import type { Log } from '../telemetry/telemetry.ts';
+import type { CommandName, Who } from './commands.ts';
 
 export type Language = 'en' | 'zh-CN';
 export type DoubleTexting = 'enqueue' | 'merge' | 'interrupt' | 'reject';
@@ -16,6 +17,8 @@ export type Bot = {
   readonly description: string;
   readonly isDefault: boolean;
   readonly model: string | undefined;
+  /** Other models that `/model` may choose; empty: none. */
+  readonly models: readonly string[];
   readonly thinkingBudgetTokens: number | undefined;
   /** The prompt with `$current_date` and its like replaced by fixed words that point to the message's header. */
   readonly systemPrompt: string;
@@ -31,6 +34,10 @@ export type Bot = {
   readonly doubleTexting: DoubleTexting;
   readonly turnTimeoutMs: number;
   readonly maxSteps: number;
+  /** US dollars; null: no limit. */
+  readonly maxTurnCostUsd: number | null;
+  readonly maxSessionCostUsd: number | null;
+  readonly maxUserDayCostUsd: number | null;
   /** Posts "working" when a turn starts. */
   readonly acknowledge: boolean;
   /** An expired conversation starts with a short recap of what was said; a lost one always does. */
@@ -40,6 +47,7 @@ export type Bot = {
   /** Null: every room / everybody. */
   readonly allowedRooms: ReadonlySet<string> | null;
   readonly allowedUsers: ReadonlySet<string> | null;
+  readonly commands: Readonly<Record<CommandName, Who>>;
 };
 
 /** What a bot file does not say. */
@@ -86,7 +94,15 @@ export type Bots = {
   close(): void;
 };
 
+export { COMMAND_NAMES, type CommandName, type Who } from './commands.ts';
 export { makeBots } from './live-bots.ts';
 export { isBotId } from './schema.ts';
 export { noticeOf, ttlIn } from './settings.ts';
-export { type NoticeDetails, type NoticeKind, noticeText } from './texts.ts';
+export {
+  type CommandAnswer,
+  commandText,
+  type NoticeDetails,
+  type NoticeKind,
+  noticeText,
+  type StatusFacts,
+} from './texts.ts';

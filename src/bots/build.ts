@@ -1,5 +1,6 @@
 import { type BotId, botId } from '../base/terms.ts';
 import type { Bot, BotDefaults, Language } from './bots.ts';
+import { chooseCommands } from './commands.ts';
 import { chooseMcpServers, chooseTools, type FieldNote, findWithoutEffect } from './fields.ts';
 import type { BotFile } from './schema.ts';
 import { defaultPrompt, replaceVariables, toLanguage } from './texts.ts';
@@ -30,6 +31,7 @@ export function buildBot(file: BotFile, prompt: string | null, defaults: BotDefa
     description: file.description ?? '',
     isDefault: file.default ?? false,
     model: file.model_config?.model ?? defaults.model,
+    models: Object.freeze([...new Set(file.model_config?.models ?? [])]),
     thinkingBudgetTokens: chooseThinking(file, notes),
     systemPrompt: choosePrompt(file, prompt, language, name),
     builtinTools: tools.builtin,
@@ -51,11 +53,15 @@ function chooseRules(file: BotFile, defaults: BotDefaults) {
     doubleTexting: file.double_texting ?? defaults.doubleTexting,
     turnTimeoutMs: seconds === undefined ? defaults.turnTimeoutMs : Math.round(seconds * 1_000),
     maxSteps: file.limits?.max_steps ?? MAX_STEPS,
+    maxTurnCostUsd: file.limits?.max_turn_cost_usd ?? null,
+    maxSessionCostUsd: file.limits?.max_session_cost_usd ?? null,
+    maxUserDayCostUsd: file.limits?.max_cost_usd_per_user_per_day ?? null,
     acknowledge: file.progress?.working ?? false,
     recap: file.recap ?? false,
     allowBots: file.allow_bots ?? false,
     allowedRooms: toSet(file.allowed_rooms),
     allowedUsers: toSet(file.allowed_users),
+    commands: chooseCommands(file.commands ?? {}),
   };
 }
 

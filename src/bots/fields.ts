@@ -17,11 +17,7 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   knowledge_base: 'not supported: it has no effect',
   response_style: 'not supported: it has no effect; say it in the prompt',
   html_formatting: 'not supported: it has no effect; replies are rendered for the room',
-  commands: 'not supported by this version: it has no effect',
   agents: 'not supported by this version: it has no effect',
-  'limits.max_turn_cost_usd': 'not enforced by this version',
-  'limits.max_session_cost_usd': 'not enforced by this version',
-  'limits.max_cost_usd_per_user_per_day': 'not enforced by this version',
 };
 
 /** Built-in tools that a bot can be given; what it reads and writes stays in its own working directory. */

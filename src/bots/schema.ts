@@ -3,6 +3,7 @@
  * so that old files load; `fields.ts` says which they are. `docs/bots.md` is checked against this file by a test.
  */
 import { z } from 'zod';
+import { COMMAND_NAMES } from './commands.ts';
 
 /** A year of idling; whoever wants more means `never`. */
 const MOST_TTL_MS = 366 * 86_400_000;
@@ -58,6 +59,11 @@ const mcpServer = z.union([
   }),
 ]);
 
+/** Who may give a command. */
+const who = z.union([z.enum(['everybody', 'nobody', 'author', 'administrators']), z.array(id)], {
+  error: 'allowed: everybody, nobody, author, administrators, or a list of the last two and of user ids',
+});
+
 const names = z.array(z.string().min(1));
 const amountUsd = z.number().positive().optional();
 
@@ -73,6 +79,7 @@ export const botFile = z.strictObject({
   model_config: z
     .strictObject({
       model: z.string().min(1).optional(),
+      models: z.array(z.string().min(1)).optional(),
       thinking: z
         .strictObject({ enabled: z.boolean().optional(), budget_tokens: z.int().min(0).optional() })
         .optional(),
@@ -109,7 +116,7 @@ export const botFile = z.strictObject({
   allow_bots: z.boolean().optional(),
   allowed_rooms: z.array(id).optional(),
   allowed_users: z.array(id).optional(),
-  commands: z.unknown().optional(),
+  commands: z.partialRecord(z.enum(COMMAND_NAMES), who).optional(),
   recap: z.boolean().optional(),
   agents: z.unknown().optional(),
 

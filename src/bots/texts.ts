@@ -1,9 +1,10 @@
 /** What a room reads beside replies, in the bot's language: one file per language. Markdown. */
 import type { Language } from './bots.ts';
+import type { CommandName, Who } from './commands.ts';
 import { en } from './texts/en.ts';
 import { zhCN } from './texts/zh-CN.ts';
 
-/** Every kind of outbox row but the reply itself. */
+/** Every kind of outbox row but replies and the answers to commands. */
 export type NoticeKind =
   | 'working'
   | 'busy'
@@ -19,12 +20,54 @@ export type NoticeKind =
   | 'nothing_to_say';
 
 /** `botName` is used by `help`; `reference`, a short id that the log holds too, by `connection_trouble`. */
-export type NoticeDetails = { readonly botName?: string; readonly reference?: string };
+export type NoticeDetails = {
+  readonly botName?: string;
+  readonly reference?: string;
+  /** For `budget_reached`: whose is used up; the turn's when it is not said. */
+  readonly budget?: 'turn' | 'session' | 'day';
+  /** For `busy`: the message does not wait, it was turned away. */
+  readonly rejected?: boolean;
+};
+
+/** What a command is answered with. */
+export type CommandAnswer =
+  | ({ readonly kind: 'status' } & StatusFacts)
+  /** `dropped`: messages that waited and are not answered any more. */
+  | { readonly kind: 'stopped' | 'stopping'; readonly dropped: number }
+  | { readonly kind: 'nothing_to_stop' }
+  /** `forgetting`: it goes on for a moment. */
+  | { readonly kind: 'forgotten' | 'forgetting' }
+  | { readonly kind: 'compacting' | 'nothing_to_compact' }
+  | { readonly kind: 'model'; readonly model: string | null; readonly models: readonly string[] }
+  | { readonly kind: 'model_set'; readonly model: string }
+  | { readonly kind: 'no_such_model'; readonly models: readonly string[] }
+  | { readonly kind: 'refused'; readonly command: CommandName; readonly who: Who }
+  | { readonly kind: 'not_available'; readonly command: CommandName };
+
+/** A conversation as `/status` tells it. Durations in milliseconds, costs in US dollars. */
+export type StatusFacts = {
+  /** Null: the SDK's default. */
+  readonly model: string | null;
+  /** How long the turn that runs has run; null when none does. */
+  readonly runningMs: number | null;
+  readonly waiting: number;
+  /** Null: nothing is remembered, the next message starts afresh. */
+  readonly session: { readonly turnCount: number; readonly ageMs: number; readonly costUsd: number } | null;
+  /** Its process is there, so that the next answer comes at once. */
+  readonly isLive: boolean;
+  /** What whoever asks has spent with this bot today. */
+  readonly todayUsd: number;
+  readonly maxSessionCostUsd: number | null;
+  readonly maxUserDayCostUsd: number | null;
+};
 
 export type PromptVariable = 'current_date' | 'current_datetime' | 'user_name' | 'room_name';
 
 export type Texts = {
   readonly notices: Readonly<Record<NoticeKind, (details: NoticeDetails) => string>>;
+  readonly commands: {
+    readonly [Kind in CommandAnswer['kind']]: (answer: Extract<CommandAnswer, { kind: Kind }>) => string;
+  };
   /** What stands in a prompt for a variable: it varies, so the words point to where its value stands. */
   readonly promptWords: Readonly<Record<PromptVariable, string>>;
   /** For a bot file without a prompt. */
@@ -35,6 +78,12 @@ const TEXTS: Readonly<Record<Language, Texts>> = { en, 'zh-CN': zhCN };
 
 export function noticeText(kind: NoticeKind, language: Language, details: NoticeDetails = {}): string {
   return TEXTS[language].notices[kind](details);
+}
+
+export function commandText(answer: CommandAnswer, language: Language): string {
+  // The compiler does not see that the text of a kind is asked with an answer of that kind.
+  const textOf = TEXTS[language].commands[answer.kind] as (answer: CommandAnswer) => string;
+  return textOf(answer);
 }
 
 export function defaultPrompt(

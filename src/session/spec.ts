@@ -19,6 +19,7 @@ export function toAgentSpec(bot: Bot, { endpoint, model }: ChosenEndpoint): Agen
     mcpServers: bot.mcpServers,
     thinkingBudgetTokens: bot.thinkingBudgetTokens,
     maxSteps: bot.maxSteps,
+    maxBudgetUsd: bot.maxTurnCostUsd ?? undefined,
     env: bot.env,
     endpoint,
   };
