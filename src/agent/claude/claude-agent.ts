@@ -1,10 +1,11 @@
 import { type Clock, within } from '../../base/clock.ts';
 import { toError } from '../../base/errors.ts';
-import type { AgentId, SessionId } from '../../base/terms.ts';
+import type { AgentId, Fence, SessionId } from '../../base/terms.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Agent, AgentEvent, Prompt } from '../agent.ts';
+import type { Agent, AgentEvent, Compaction, Prompt } from '../agent.ts';
 import type { ClaudeProcess } from './claude-process.ts';
 import { type Before, type ClaudeTurn, makeClaudeTurn } from './claude-turn.ts';
+import { compact } from './compaction.ts';
 import { NO_USAGE } from './usage.ts';
 
 export type ClaudeAgentDeps = {
@@ -12,6 +13,7 @@ export type ClaudeAgentDeps = {
   readonly start: Agent['start'];
   readonly sessionId: SessionId;
   readonly clock: Clock;
+  readonly compactionLimitMs: number;
   readonly log: Telemetry['log'];
   readonly metrics: Telemetry['metrics'];
   /** The family has ended and the home is deleted. */
@@ -24,20 +26,24 @@ const GOODBYE_LIMIT_MS = 2_000;
 /**
  * One live process:
  *
- *   idle ⇄ in a turn
+ *   idle ⇄ in a turn, or compacting
  *   idle ──close, or it exits──▶ closing ──family empty, home deleted──▶ closed
  *   in a turn ──close, it exits, or nobody listens any more──▶ closing, and the turn has `died`
+ *   compacting ──it fails──▶ closing
  */
 export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): Agent {
   const { clock, log } = deps;
   let turn: ClaudeTurn | null = null;
+  let compacting = false;
   let exited = false;
   let closing: Promise<void> | null = null;
   let before: Before = { sessionId: deps.sessionId, total: NO_USAGE };
 
+  const isBusy = () => turn !== null || compacting;
+
   async function end(): Promise<void> {
     claude.prompts.end();
-    if (turn === null) await within(clock, GOODBYE_LIMIT_MS, claude.watched.ended);
+    if (!isBusy()) await within(clock, GOODBYE_LIMIT_MS, claude.watched.ended);
     await claude.remove();
     await deps.onClosed();
   }
@@ -56,7 +62,7 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
 
   claude.watched.ended.then(() => {
     exited = true;
-    if (turn === null) closeByItself();
+    if (!isBusy()) closeByItself();
   });
 
   /** False while a turn runs and after one that died: whoever leaves then leaves an agent that nobody may use. */
@@ -71,7 +77,7 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
   }
 
   async function* send(prompt: Prompt): AsyncGenerator<AgentEvent> {
-    if (turn !== null) throw new Error('an agent runs one turn at a time');
+    if (isBusy()) throw new Error('an agent runs one turn at a time');
     if (!isAlive()) return yield died(before);
     turn = makeClaudeTurn(claude, prompt, before, deps);
     isTrusted = false;
@@ -86,6 +92,19 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
     }
   }
 
+  async function shorten(fence: Fence): Promise<Compaction> {
+    if (isBusy()) throw new Error('an agent compacts between turns');
+    if (!isAlive()) return notCompacted(before);
+    compacting = true;
+    const { compaction, cumulative } = await compact(claude, fence, before, deps);
+    before = { sessionId: compaction.sessionId, total: cumulative };
+    compacting = false;
+    // Whoever closes it once more hears what went wrong with that.
+    if (compaction.kind === 'failed') await close().catch(() => {});
+    else if (exited) closeByItself();
+    return compaction;
+  }
+
   return {
     id: deps.id,
     pid: claude.pid,
@@ -95,12 +114,13 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
     },
     send,
     interrupt: async () => await turn?.interrupt(),
-    async compact() {
-      await close();
-      return { kind: 'failed', usage: NO_USAGE, sessionId: before.sessionId, lastEntry: null, tokens: null };
-    },
+    compact: shorten,
     close,
   };
+}
+
+function notCompacted({ sessionId }: Before): Compaction {
+  return { kind: 'failed', usage: NO_USAGE, sessionId, lastEntry: null, tokens: null };
 }
 
 function died({ sessionId, total }: Before): AgentEvent {

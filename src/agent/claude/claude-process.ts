@@ -55,6 +55,7 @@ export async function startClaudeProcess(
     transcripts: deps.transcripts,
     conversation: request.conversation,
     home,
+    resumeAt: request.transcript.kind === 'resume' ? request.transcript.at : null,
     onFencedOut: () => started.process?.child.kill('SIGKILL'),
   });
   const session = query({

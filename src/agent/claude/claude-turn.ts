@@ -95,7 +95,8 @@ export function makeClaudeTurn(
 
 type Gone = { readonly type: 'gone'; readonly why: string };
 
-async function nextMessage(claude: ClaudeProcess): Promise<SDKMessage | Gone> {
+/** What the process says next, or that it says nothing more. Never throws. */
+export async function nextMessage(claude: ClaudeProcess): Promise<SDKMessage | Gone> {
   try {
     const next = await claude.session.next();
     return next.done ? { type: 'gone', why: 'it said nothing more' } : next.value;

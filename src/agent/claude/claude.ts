@@ -37,6 +37,8 @@ export type ClaudeAgentsDeps = {
   readonly apiRetries?: number;
   /** How long a process may take to answer for the first time. */
   readonly startLimitMs?: number;
+  /** How long a compaction may take before it counts as failed. */
+  readonly compactionLimitMs?: number;
   /** Instead of the SDK's own; for tests. */
   readonly executable?: string;
 };
@@ -47,6 +49,8 @@ export const SDK_VERSION = '0.3.329';
 const API_RETRIES = 3;
 /** A cold start with a cold disk cache takes 1.5 s, the last of ten at once 6.7 s. */
 const START_LIMIT_MS = 60_000;
+/** A model that writes the summary of a full context takes a minute or two. */
+const COMPACTION_LIMIT_MS = 180_000;
 const MEMORY_FRESH_MS = 5_000;
 
 type LiveAgent = {
@@ -57,7 +61,7 @@ type LiveAgent = {
 
 /** Agents that are Claude processes, run by the Agent SDK. */
 export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
-  const { clock, registry, log, metrics } = deps;
+  const { clock, registry, metrics } = deps;
   const families = makeFamilies({ table: systemProcessTable(process.platform), clock, self: process.pid });
   const processDeps: ClaudeProcessDeps = {
     ...deps,
@@ -67,6 +71,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     lookUp: systemLookUp,
     families,
   };
+  const agentDeps = { ...deps, compactionLimitMs: deps.compactionLimitMs ?? COMPACTION_LIMIT_MS };
   const gate = makeStartGate(deps.startsAtOnce);
   const starting = new Map<AgentId, Promise<unknown>>();
   const live = new Map<AgentId, LiveAgent>();
@@ -85,7 +90,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
       throw error;
     });
     metrics.agentStarts.inc({ kind, result: 'started' });
-    const agent = makeClaudeAgent(claude, { id, start: kind, sessionId, clock, log, metrics, onClosed });
+    const agent = makeClaudeAgent(claude, { ...agentDeps, id, start: kind, sessionId, onClosed });
     live.set(id, { agent, conversation: request.conversation, startedAt: clock.now() });
     metrics.agents.set(live.size);
     await registry

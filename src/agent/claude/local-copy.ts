@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import type { SessionId } from '../../base/terms.ts';
+import type { EntryId, SessionId } from '../../base/terms.ts';
 import type { TranscriptEntry, TranscriptStore } from '../agent.ts';
 
 /**
- * Writes a session's transcript to where the process looks for it, `<home>/projects/<project>/`; nothing when there
+ * Writes a session's transcript up to `at` to where the process looks for it, `<home>/projects/<project>/`; nothing when there
  * is none. The SDK would write it to the machine's temporary folder, where a killed server leaves it for ever; the
  * home goes with its process, and whatever is left of it is reaped.
  */
@@ -13,17 +13,27 @@ export async function writeLocalCopy(
   home: string,
   project: string,
   sessionId: SessionId,
+  at: EntryId | null,
 ): Promise<void> {
   const main = await transcripts.load(sessionId, null);
   if (main === null || main.length === 0) return;
   const folder = join(home, 'projects', project);
   // The total that an earlier process saved: without it this one counts from zero, so that its first turn is its own.
-  const entries = main.filter(({ type }) => type !== 'cost-state');
+  const entries = upTo(main, at).filter(({ type }) => type !== 'cost-state');
   await writeLines(join(folder, `${sessionId}.jsonl`), entries);
   for (const subpath of await transcripts.subpaths(sessionId)) {
     const entries = await transcripts.load(sessionId, subpath);
     if (entries !== null) await writeSubagent(join(folder, sessionId), subpath, entries);
   }
+}
+
+/**
+ * What was written after `at` never happened. The process would find its way back past a turn, but refuses to go back
+ * behind a compaction. All of it where `at` is not there: that is for the process to say.
+ */
+function upTo(entries: readonly TranscriptEntry[], at: EntryId | null): readonly TranscriptEntry[] {
+  const last = entries.findLastIndex(({ uuid }) => uuid !== undefined && uuid === at);
+  return last === -1 ? entries : entries.slice(0, last + 1);
 }
 
 async function writeSubagent(

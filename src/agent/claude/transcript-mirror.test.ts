@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { makeMemoryTranscripts } from '../../../test/fixtures/memory-transcripts.ts';
 import { makeTempFolder } from '../../../test/setup/temp.ts';
 import { newSessionId } from '../../base/ids.ts';
-import type { ConversationKey, Fence } from '../../base/terms.ts';
+import type { ConversationKey, EntryId, Fence } from '../../base/terms.ts';
 import { makeTranscriptMirror } from './transcript-mirror.ts';
 
 const conversation = 'builtin:1:bot' as ConversationKey;
@@ -12,11 +12,17 @@ const key = { projectKey: '-workspace', sessionId };
 const fence = (value: number) => value as Fence;
 const entry = (uuid: string, type = 'user') => ({ type, uuid });
 
-function makeWorld() {
+function makeWorld(resumeAt: string | null = null) {
   const transcripts = makeMemoryTranscripts();
   const home = makeTempFolder();
   let fencedOut = 0;
-  const mirror = makeTranscriptMirror({ transcripts, conversation, home, onFencedOut: () => fencedOut++ });
+  const mirror = makeTranscriptMirror({
+    transcripts,
+    conversation,
+    home,
+    resumeAt: resumeAt as EntryId | null,
+    onFencedOut: () => fencedOut++,
+  });
   const stored = () => transcripts.main(sessionId).map(({ uuid }) => uuid);
   return { transcripts, home, mirror, stored, fencedOut: () => fencedOut };
 }
@@ -94,6 +100,20 @@ describe('the mirror of a transcript', () => {
     expect(read(`${sessionId}.jsonl`)).toBe('{"type":"user","uuid":"a"}\n{"type":"assistant","uuid":"b"}\n');
     expect(read(`${sessionId}/subagents/agent-1.jsonl`)).toBe('{"type":"user","uuid":"c"}\n');
     expect(read(`${sessionId}/subagents/agent-1.meta.json`)).toBe('{"agentType":"Explore"}');
+  });
+
+  it.each([
+    ['b', '{"type":"user","uuid":"a"}\n{"type":"user","uuid":"b"}\n'],
+    [
+      'c',
+      '{"type":"user","uuid":"a"}\n{"type":"user","uuid":"b"}\n{"type":"last-prompt"}\n{"type":"user","uuid":"c"}\n',
+    ],
+  ])('writes nothing of what came after the entry that is gone back to: %s', async (at, copy) => {
+    const { mirror, home } = makeWorld(at);
+    mirror.beginTurn(fence(1));
+    await mirror.store.append(key, [entry('a'), entry('b'), { type: 'last-prompt' }, entry('c')]);
+    await mirror.store.load(key);
+    expect(readFileSync(`${home}/projects/-workspace/${sessionId}.jsonl`, 'utf8')).toBe(copy);
   });
 
   it('writes no sub-agent out of its session', async () => {

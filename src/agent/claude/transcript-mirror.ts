@@ -25,6 +25,8 @@ export type TranscriptMirrorDeps = {
   readonly transcripts: TranscriptStore;
   readonly conversation: ConversationKey;
   readonly home: string;
+  /** Where a resumed session goes on; null for a new one. */
+  readonly resumeAt: EntryId | null;
   /** The turn's lease is lost: nothing that the process does from now on may be kept. */
   readonly onFencedOut: () => void;
 };
@@ -91,7 +93,8 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
         return writing;
       },
       async load(key) {
-        await writeLocalCopy(deps.transcripts, deps.home, key.projectKey, key.sessionId as SessionId);
+        const { transcripts, home, resumeAt } = deps;
+        await writeLocalCopy(transcripts, home, key.projectKey, key.sessionId as SessionId, resumeAt);
         // With nothing from the store the process resumes the copy in its home, which was empty until now.
         return null;
       },

@@ -134,6 +134,11 @@ describe('a turn that is read', () => {
     expect(reader.hold()).toEqual({ kind: 'until', instant: 1_800_000_000_000 });
   });
 
+  it('says that the process compacts, which streams nothing', () => {
+    const status = { type: 'system', subtype: 'status', status: 'compacting' };
+    expect(makeTurnReader('ours').read(message(status)).events).toEqual([{ kind: 'activity' }]);
+  });
+
   it('says that its memory is at risk', () => {
     const reader = makeTurnReader('ours');
     expect(reader.atRisk()).toBe(false);

@@ -107,6 +107,9 @@ export function makeTurnReader(promptId: string): TurnReader {
       case 'api_retry':
         if (hold?.kind !== 'until') hold = { kind: 'for', ms: message.retry_delay_ms };
         return [toApiRetry(message)];
+      // It asks the endpoint, or compacts by itself in the middle of the turn, which streams nothing.
+      case 'status':
+        return [{ kind: 'activity' }];
       case 'mirror_error':
         atRisk = true;
         return [{ kind: 'memory-at-risk', detail: toDetail(message.error) }];

@@ -85,6 +85,21 @@ describe('the offline model', () => {
     expect(textOf(person('answer exactly:'))).toContain('You said: “answer exactly:”');
   });
 
+  it('lists what was said when a summary is asked for, and remembers it from there', () => {
+    const wish =
+      'CRITICAL: Respond with TEXT ONLY. Do NOT call any tools. Write a summary of the conversation so far.';
+    const summary = textOf(person('my cat is "Momo"'), model('noted'), person('and\nRex'), person(wish));
+    expect(summary).toContain(
+      '<summary>\nAll user messages:\n- "my cat is \\"Momo\\""\n- "and\\nRex"\n</summary>',
+    );
+    const said = /<summary>([\s\S]*)<\/summary>/.exec(summary)?.[1] ?? '';
+    const beginning = `This session is being continued from a previous conversation.\nSummary:${said}\n- "half`;
+    const command = '<command-name>/compact</command-name>';
+    expect(textOf(person(beginning), person(command), person('who?'))).toContain(
+      'message 3 of this conversation.\n\nEarlier in this conversation: 1. “my cat is "Momo"” 2. “and\nRex”',
+    );
+  });
+
   it.each([
     ['think for 2 seconds', 2_000],
     ['think for 0.5 second', 500],

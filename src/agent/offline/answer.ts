@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSummaryRequest, readSummary, writeSummary } from './summary.ts';
 
 /**
  * What the offline model says to a request of the Messages API: a pure function of the request, so that what it
@@ -30,6 +31,7 @@ export function answerTo(request: MessagesRequest): OfflineAnswer {
   const lastPerson = entries.findLastIndex((entry) => entry.kind === 'person');
   const said = entries.flatMap((entry) => (entry.kind === 'person' ? [entry.text] : []));
   const latest = said.at(-1) ?? '';
+  if (isSummaryRequest(latest)) return say(writeSummary(said.slice(0, -1)));
   const results = entries
     .slice(lastPerson + 1)
     .flatMap((entry) => (entry.kind === 'tool-result' ? [entry] : []));
@@ -99,13 +101,18 @@ function readMessage(message: z.infer<typeof Message>): readonly Entry[] {
  */
 function readText(block: string): readonly Entry[] {
   const text = block.replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, '').trim();
-  if (text === '' || text.startsWith('[Request interrupted by user')) return [];
+  if (text === '' || NOBODY_SAID.test(text)) return [];
+  const summarized = readSummary(text);
+  if (summarized !== null) return summarized.map((part) => ({ kind: 'person', text: part }));
   const delimited = [...text.matchAll(/<message\b[^>]*>([\s\S]*?)<\/message>/g)].map(
     (match) => match[1] ?? '',
   );
   const said = delimited.length > 0 ? delimited : [text];
   return said.map((part) => ({ kind: 'person', text: part.trim() }));
 }
+
+/** Traces of an interrupt and of a command that we gave to the process. */
+const NOBODY_SAID = /^(\[Request interrupted by user|<(local-command-(caveat|stdout)|command-name)>)/;
 
 type ToolWish = { readonly name: string; readonly input: unknown; readonly times: number };
 
