@@ -7,6 +7,8 @@ import { isBusy } from './connection.ts';
 
 /** Jobs that share one commit at most: some milliseconds of work, for which the event loop stands still. */
 const MOST_IN_BATCH = 128;
+/** Turns of the event loop that a batch waits for more jobs at most: a few tens of microseconds each. */
+const MOST_TURNS_WAITED = 8;
 /** Jobs that wait at most; the webhook answers 503 beyond. */
 const MOST_WAITING = 20_000;
 /** Below the three seconds within which a webhook must be stored. */
@@ -51,12 +53,24 @@ export function makeWriter(connection: DatabaseSync, trx: Tx, clock: Clock): Wri
 
   async function runBatches(): Promise<void> {
     do {
-      // The turn of the event loop ends first: every request that it reads from its sockets joins this batch.
-      await new Promise((resolve) => setImmediate(resolve));
+      await gather();
       if (await beginBatch()) await runBatch();
     } while (queue.length > 0);
     // In the same breath as the look into the queue: a job that comes now starts the next run.
     running = null;
+  }
+
+  /**
+   * Lets turns of the event loop end until one brings no further job: requests that come together are read from their
+   * sockets over several turns, and each that joins the batch saves a sync to disk, which stops the whole loop.
+   */
+  async function gather(): Promise<void> {
+    let seen = 0;
+    for (let turns = 0; turns < MOST_TURNS_WAITED; turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (queue.length === seen) return;
+      seen = queue.length;
+    }
   }
 
   /** False when every job that waited was given up, because another process holds the file. */
