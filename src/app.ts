@@ -7,10 +7,11 @@ import type { Agents, ModelEndpoint } from './agent/agent.ts';
 import { makeClaudeAgents, SDK_VERSION } from './agent/claude/claude.ts';
 import { type OfflineModel, startOfflineModel } from './agent/offline/offline-model.ts';
 import { apiRoutes } from './api/api.ts';
-import { makeStats } from './api/collect-stats.ts';
+import { makeCollectFacts, makeStats } from './api/collect-stats.ts';
 import { makeForget } from './api/forget.ts';
 import { makeHttp } from './api/http.ts';
 import { makeLogin } from './api/login.ts';
+import type { CompactResult } from './api/steer.ts';
 import { type Bus, makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
 import { parseConversationKey } from './base/conversation.ts';
@@ -328,7 +329,6 @@ async function buildHttp(config: Config, parts: HttpParts) {
   });
   const stats = makeStats({
     agents,
-    sessions,
     records: store.sessions,
     inbox: store.inbox,
     queue,
@@ -337,6 +337,7 @@ async function buildHttp(config: Config, parts: HttpParts) {
     budgetMb: config.agentMemoryBudgetMb,
   });
   const forget = makeForget({ records: store.sessions, sessions, queue });
+  const compact = async (): Promise<CompactResult> => 'not-available';
   const doors = { bots, accept, wake: queue.wake, clock, ...telemetry };
   http.register(
     webhookRoutes({
@@ -356,7 +357,13 @@ async function buildHttp(config: Config, parts: HttpParts) {
       webRoot: WEB_ROOT,
       stats,
       forget,
+      queue,
+      compact,
+      collectFacts: makeCollectFacts({ agents, queue }),
+      sessionViews: store.views.sessions,
+      inboxViews: store.views.inbox,
       turns: store.turns,
+      chat: chat.name,
       rooms,
       turnEvents,
       roomEvents,

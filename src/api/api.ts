@@ -4,28 +4,42 @@
  */
 import fastifyStatic from '@fastify/static';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Clock } from '../base/clock.ts';
 import type { Bots } from '../bots/bots.ts';
+import type { RoomStore } from '../chat/chat.ts';
 import type { HealthReport } from '../telemetry/health.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { TurnStore } from '../turn/turn.ts';
 import { type EventSources, eventRoutes } from './events.ts';
-import { type LocalRoomDeps, localRoomRoutes } from './local-room.ts';
+import type { Forget } from './forget.ts';
+import { type InboxRoutesDeps, inboxRoutes } from './inbox.ts';
+import { localRoomRoutes } from './local-room.ts';
 import type { Login } from './login.ts';
 import { openRoutes } from './open-routes.ts';
 import { overviewRoutes } from './overview.ts';
-import { type Forget, type Stats, statsRoutes } from './stats.ts';
+import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts';
+import { socketRoutes } from './socket.ts';
+import { type Stats, statsRoutes } from './stats.ts';
+import { type SteerDeps, steerRoutes } from './steer.ts';
+import { transcriptRoutes } from './transcripts.ts';
+import { makeWriteMessage, type WriteDeps } from './write-message.ts';
+
+/** What the routes of sessions and messages need: the command line has them without a server too. */
+export type OperatorDeps = SessionRoutesDeps & SteerDeps & InboxRoutesDeps;
 
 export type ApiDeps = Telemetry &
-  LocalRoomDeps &
+  OperatorDeps &
+  WriteDeps &
   EventSources & {
     readonly login: Login;
     readonly health: HealthReport;
     /** Folder of the page's files; they are open to everybody and hold no data. */
     readonly webRoot: string;
     readonly bots: Bots;
+    /** Null when the chat is not the built-in one. */
+    readonly rooms: RoomStore | null;
     readonly stats: Stats;
     readonly forget: Forget;
     readonly turns: Pick<TurnStore, 'recent'>;
@@ -38,8 +52,8 @@ const DOCS_CSP = `${PAGE_CSP}; style-src 'self' 'unsafe-inline'`;
 
 export function apiRoutes(deps: ApiDeps): FastifyPluginAsync {
   return async (scope) => {
-    scope.setValidatorCompiler(validatorCompiler);
-    scope.setSerializerCompiler(serializerCompiler);
+    speakZod(scope);
+    const writeMessage = makeWriteMessage(deps);
     scope.addHook('onRequest', async (_request, reply) => {
       reply.headers({
         'Content-Security-Policy': PAGE_CSP,
@@ -61,10 +75,40 @@ export function apiRoutes(deps: ApiDeps): FastifyPluginAsync {
       closed.addHook('onRequest', deps.login.require);
       closed.register(overviewRoutes(deps));
       closed.register(statsRoutes(deps));
+      closed.register(operatorRoutes(deps));
       closed.register(eventRoutes(deps));
-      closed.register(localRoomRoutes(deps));
+      closed.register(localRoomRoutes({ ...deps, writeMessage }));
+      closed.register(socketRoutes({ ...deps, writeMessage }));
       closed.get('/openapi.json', { schema: { hide: true } }, async () => closed.swagger());
       closed.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
     });
   };
 }
+
+/** Looking at sessions and messages, and steering them. The caller has checked who asks. */
+export function operatorRoutes(deps: OperatorDeps): FastifyPluginAsync {
+  return async (scope) => {
+    speakZod(scope);
+    scope.register(sessionRoutes(deps));
+    scope.register(transcriptRoutes(deps));
+    scope.register(steerRoutes(deps));
+    scope.register(inboxRoutes(deps));
+  };
+}
+
+/** Routes are checked and answered by their zod schemas. */
+function speakZod(scope: FastifyInstance): void {
+  scope.setValidatorCompiler(validatorCompiler);
+  scope.setSerializerCompiler(serializerCompiler);
+}
+
+export type {
+  InboxQuery,
+  InboxViews,
+  ReplayOutcome,
+  SeenMessage,
+  SessionMark,
+  SessionViews,
+  Spent,
+  TranscriptPage,
+} from './views.ts';

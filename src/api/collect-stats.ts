@@ -1,23 +1,33 @@
-import type { Agents } from '../agent/agent.ts';
+import type { AgentCensus, Agents } from '../agent/agent.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { SessionRecords, Sessions } from '../session/session.ts';
+import type { SessionRecord, SessionRecords } from '../session/session.ts';
+import type { SessionFacts } from './session-body.ts';
 import type { Stats } from './stats.ts';
 
 /** Conversations that `/session/stats` lists at most, newest use first. */
 const MOST_SESSIONS = 10_000;
 const MOST_WAITING_KEYS = 1_000;
 
-export type StatsSources = {
+export type LiveSources = {
   readonly agents: Pick<Agents, 'census'>;
-  readonly sessions: Pick<Sessions, 'live'>;
+  readonly queue: Pick<Queue, 'active'>;
+};
+
+export type StatsSources = LiveSources & {
   readonly records: Pick<SessionRecords, 'list'>;
   readonly inbox: Pick<Inbox, 'counts' | 'waitingByConversation'>;
-  readonly queue: Pick<Queue, 'active'>;
   readonly ttlHours: number;
   readonly dataDir: string;
   readonly budgetMb: number;
 };
+
+/** Says of stored sessions what lives of them now. */
+export type CollectFacts = (records: readonly SessionRecord[]) => Promise<readonly SessionFacts[]>;
+
+export function makeCollectFacts({ agents, queue }: LiveSources): CollectFacts {
+  return async (records) => joinFacts(records, await agents.census(), queue);
+}
 
 /** What the stats routes show, asked of those who know it. */
 export function makeStats(sources: StatsSources): Stats {
@@ -27,24 +37,12 @@ export function makeStats(sources: StatsSources): Stats {
         sources.agents.census(),
         sources.records.list(MOST_SESSIONS),
       ]);
-      const memory = new Map(census.map((agent) => [agent.conversation, agent.rssMb]));
       const usedMb = census.reduce((sum, agent) => sum + (agent.rssMb ?? 0), 0);
       return {
         ttlHours: sources.ttlHours,
         persistenceDir: sources.dataDir,
         memory: { budgetMb: sources.budgetMb, usedMb, liveAgents: census.length },
-        sessions: records.map((record) => ({
-          conversation: record.conversation,
-          sessionId: record.sessionId,
-          tier: record.lastTier,
-          start: record.lastStart,
-          connected: memory.has(record.conversation),
-          turnCount: record.turnCount,
-          rssMb: memory.get(record.conversation) ?? null,
-          costUsd: record.costUsd,
-          createdAt: record.createdAt,
-          lastUsedAt: record.lastUsedAt,
-        })),
+        sessions: joinFacts(records, census, sources.queue),
       };
     },
 
@@ -57,4 +55,21 @@ export function makeStats(sources: StatsSources): Stats {
       return { ...counts, active, waitingByConversation };
     },
   };
+}
+
+function joinFacts(
+  records: readonly SessionRecord[],
+  census: readonly AgentCensus[],
+  queue: Pick<Queue, 'active'>,
+): readonly SessionFacts[] {
+  const memory = new Map(census.map((agent) => [agent.conversation, agent.rssMb]));
+  const busy = new Set(queue.active().map(({ conversation }) => conversation));
+  return records.map(({ lastTier: tier, lastStart: start, ...record }) => ({
+    ...record,
+    tier,
+    start,
+    connected: memory.has(record.conversation),
+    busy: busy.has(record.conversation),
+    rssMb: memory.get(record.conversation) ?? null,
+  }));
 }

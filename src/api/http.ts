@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { fastifyCookie } from '@fastify/cookie';
+import { fastifyWebsocket } from '@fastify/websocket';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -13,6 +14,7 @@ import { decideGuard } from './guard.ts';
 import { type Login, refuseLogin } from './login.ts';
 import { describeApi } from './openapi.ts';
 import { type ProblemCode, sendProblem } from './problems.ts';
+import type { ClientSocket } from './socket.ts';
 
 export type HttpDeps = Telemetry & {
   /** `HOST` */
@@ -28,6 +30,8 @@ const API_BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Room for a percent-encoded conversation key. */
 const PARAM_LIMIT = 2_048;
+/** The longest text that a client may write, every character escaped. */
+const FRAME_LIMIT = API_BODY_LIMIT;
 
 /**
  * The HTTP server before its routes: guards every route, and answers everything that no route answers (a bad request,
@@ -58,6 +62,7 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAM_LIMIT, ignoreTrailingSlash: true },
     clientErrorHandler: answerBrokenRequest,
+    http: { shouldUpgradeCallback: ({ method, url }) => method === 'GET' && isSocketUrl(url) },
     // Before there is a route; its request and reply are the usual ones under a wider type.
     frameworkErrors: (error, request, reply) => {
       answerError(error, request as FastifyRequest, reply as FastifyReply);
@@ -67,6 +72,12 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
   describeApi(http, deps.version);
   // Only for its reading and writing of the headers; most requests, the webhooks, have no cookie to parse.
   http.register(fastifyCookie, { hook: false });
+  // Whoever serves sockets ends them too.
+  http.register(fastifyWebsocket, {
+    options: { maxPayload: FRAME_LIMIT },
+    preClose: (done) => done(),
+    errorHandler: (_error, socket: ClientSocket) => socket.terminate(),
+  });
 
   http.addHook('onRequest', async (request, reply) => {
     const decision = decideGuard({
@@ -78,6 +89,11 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
     return decision === 'pass' ? undefined : answer(request, reply, { webhook: decision, api: decision });
   });
 
+  // A refused upgrade has left the server's own keeping: nobody else would ever close its connection.
+  http.addHook('onResponse', async (request) => {
+    if (request.headers.upgrade !== undefined && isSocketUrl(request.url)) request.raw.socket.destroy();
+  });
+
   http.setErrorHandler(answerError);
 
   http.setNotFoundHandler((request, reply) => {
@@ -87,6 +103,11 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
     return login === 'logged-in' ? sendProblem(reply, 'not_found') : refuseLogin(reply, login);
   });
   return http;
+}
+
+/** Only these addresses are ever upgraded; any other request that asks for it is answered like its like. */
+function isSocketUrl(url: string | undefined): boolean {
+  return url?.startsWith('/ws/') ?? false;
 }
 
 type Failure = { readonly webhook: RefusalCode; readonly api: ProblemCode; readonly detail?: string };

@@ -1,42 +1,23 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Clock, within } from '../base/clock.ts';
-import { toConversationKey } from '../base/conversation.ts';
-import { toError } from '../base/errors.ts';
-import { BUILTIN_CHAT, botId, type ConversationKey, type RoomId, roomId, userId } from '../base/terms.ts';
+import { botId, roomId } from '../base/terms.ts';
 import type { Bot, Bots } from '../bots/bots.ts';
-import type { RoomMessage, RoomStore } from '../chat/chat.ts';
-import type { AcceptOutcome, IncomingMessage } from '../inbox/inbox.ts';
-import type { Log } from '../telemetry/telemetry.ts';
-import { toName, toPersonMessage, toText } from '../webhook/webhook.ts';
+import type { RoomStore } from '../chat/chat.ts';
 import { sendProblem } from './problems.ts';
 import { roomMessageBody, toRoomMessageBody } from './wire.ts';
+import { anyId, type WriteMessage, writtenFields } from './write-message.ts';
 
 export type LocalRoomDeps = {
   /** Null when the chat is not the built-in one. */
   readonly rooms: RoomStore | null;
   readonly bots: Bots;
-  readonly accept: (message: IncomingMessage) => Promise<AcceptOutcome>;
-  readonly wake: (conversation: ConversationKey) => void;
-  readonly clock: Clock;
-  readonly log: Log;
+  readonly writeMessage: WriteMessage;
 };
 
-const STORE_LIMIT_MS = 3_000;
 const MOST_MESSAGES = 200;
-/** What the page sends when nobody said who writes. */
-const LOCAL_USER = { id: 'local', name: 'Local user' };
 
-const id = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u, 'an id of 1 to 200 characters');
-const params = z.object({ id });
-const newMessage = z.object({
-  bot_id: z.string().min(1).optional(),
-  text: z
-    .string()
-    .max(100_000)
-    .refine((text) => text.trim() !== '', 'a text that is not blank'),
-  user: z.object({ id, name: z.string().min(1) }).default(LOCAL_USER),
-});
+const params = z.object({ id: anyId });
+const newMessage = z.object({ bot_id: z.string().min(1).optional(), ...writtenFields });
 
 const readRoute = {
   schema: {
@@ -73,7 +54,7 @@ const noRoomRoutes: FastifyPluginAsyncZod = async (scope) => {
 };
 
 function roomRoutes(rooms: RoomStore, deps: Omit<LocalRoomDeps, 'rooms'>): FastifyPluginAsyncZod {
-  const { bots, clock, log } = deps;
+  const { bots, writeMessage } = deps;
   return async (scope) => {
     scope.get('/local/rooms/:id/messages', readRoute, async (request) => {
       const { after, limit } = request.query;
@@ -83,63 +64,18 @@ function roomRoutes(rooms: RoomStore, deps: Omit<LocalRoomDeps, 'rooms'>): Fasti
 
     scope.post('/local/rooms/:id/messages', writeRoute, async (request, reply) => {
       const { bot_id, text, user } = request.body;
-      const bot = bot_id === undefined ? bots.default() : bots.get(botId(bot_id));
-      if (bot === null) return sendProblem(reply, bot_id === undefined ? 'no_default_bot' : 'unknown_bot');
+      const bot = findBot(bot_id, bots);
+      if (typeof bot === 'string') return sendProblem(reply, bot);
 
-      const stored = await storeInTime(bot, {
-        roomId: roomId(request.params.id),
-        userId: user.id,
-        userName: toName(user.name),
-        text: toText(text, null),
-        at: clock.now(),
-      });
+      const stored = await writeMessage(bot, { roomId: roomId(request.params.id), text, user });
       if (stored === null) return sendProblem(reply.header('Retry-After', '5'), 'not_stored');
-      return reply.code(202).send({ message: toRoomMessageBody(stored) });
+      if (stored.shown === null) throw new Error('the built-in room shows what is written in it');
+      return reply.code(202).send({ message: toRoomMessageBody(stored.shown) });
     });
   };
-
-  /** Null when it is not on disk in time, or cannot be put there. */
-  async function storeInTime(bot: Bot, written: Written): Promise<RoomMessage | null> {
-    try {
-      const stored = await within(clock, STORE_LIMIT_MS, store(bot, written));
-      return stored === 'timed-out' ? null : stored;
-    } catch (error) {
-      log.error({ err: toError(error) }, 'message of the built-in room not stored');
-      return null;
-    }
-  }
-
-  /** The room's own id of the message is what the inbox deduplicates by. */
-  async function store(bot: Bot, written: Written): Promise<RoomMessage> {
-    const shown = await rooms.add(toPersonMessage(written));
-    const user = userId(written.userId);
-    const conversation = toConversationKey({
-      chat: BUILTIN_CHAT,
-      roomId: written.roomId,
-      botId: bot.id,
-      userId: bot.sessionScope === 'user' ? user : null,
-    });
-    await deps.accept({
-      conversation,
-      chat: BUILTIN_CHAT,
-      roomId: written.roomId,
-      roomName: null,
-      botId: bot.id,
-      userId: user,
-      userName: written.userName,
-      messageId: `local-${shown.id}`,
-      text: written.text,
-      receivedAt: written.at,
-    });
-    deps.wake(conversation);
-    return shown;
-  }
 }
 
-type Written = {
-  readonly roomId: RoomId;
-  readonly userId: string;
-  readonly userName: string;
-  readonly text: string;
-  readonly at: number;
-};
+function findBot(id: string | undefined, bots: Bots): Bot | 'no_default_bot' | 'unknown_bot' {
+  if (id === undefined) return bots.default() ?? 'no_default_bot';
+  return bots.get(botId(id)) ?? 'unknown_bot';
+}

@@ -1,36 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
-import { parseConversationKey } from '../base/conversation.ts';
-import {
-  type BotId,
-  botId,
-  type ConversationKey,
-  type Instant,
-  type RoomId,
-  roomId,
-  type SessionId,
-  type Start,
-  type Tier,
-} from '../base/terms.ts';
-import { legacyRoomId, secondsBetween, start, tier, toIso, toLegacyRoomId } from './wire.ts';
-
-/** One conversation that has a current session record. */
-export type SessionFacts = {
-  readonly conversation: ConversationKey;
-  readonly sessionId: SessionId;
-  readonly tier: Tier;
-  readonly start: Start;
-  /** A live agent process serves it. */
-  readonly connected: boolean;
-  /** Settled turns. */
-  readonly turnCount: number;
-  /** Memory of the agent's family; null when none lives or nobody measured. */
-  readonly rssMb: number | null;
-  readonly costUsd: number;
-  readonly createdAt: Instant;
-  readonly lastUsedAt: Instant;
-};
+import { botId, type ConversationKey, type Instant, roomId } from '../base/terms.ts';
+import type { Forget } from './forget.ts';
+import { namesOf, type SessionFacts, sessionBody, toSessionBody } from './session-body.ts';
+import { legacyRoomId, secondsBetween, toIso } from './wire.ts';
 
 export type SessionStats = {
   /** `SESSION_TTL_HOURS` */
@@ -55,36 +29,12 @@ export type QueueStats = {
 
 export type Stats = { sessions(): Promise<SessionStats>; queue(): Promise<QueueStats> };
 
-/** Ends conversations for good; each resolves with how many there were, when all of it is gone. */
-export type Forget = {
-  /** `botId` null: of every bot in the room. */
-  room(roomId: RoomId, botId: BotId | null): Promise<number>;
-  all(): Promise<number>;
-};
-
 const sessionStats = z.object({
   active_sessions: z.int(),
   ttl_hours: z.number(),
   persistence_dir: z.string(),
   memory: z.object({ budget_mb: z.number(), used_mb: z.number(), live_agents: z.int() }),
-  sessions: z.array(
-    z.object({
-      key: z.string(),
-      room_id: legacyRoomId,
-      bot_id: z.string(),
-      session_id: z.string(),
-      tier,
-      start,
-      connected: z.boolean(),
-      query_count: z.int(),
-      age_seconds: z.number(),
-      idle_seconds: z.number(),
-      rss_mb: z.number().nullable(),
-      cost_usd: z.number(),
-      created_at: z.iso.datetime(),
-      last_used: z.iso.datetime(),
-    }),
-  ),
+  sessions: z.array(sessionBody),
 });
 
 const queueStats = z.object({
@@ -157,25 +107,7 @@ function toSessionStats(stats: SessionStats, now: Instant): z.input<typeof sessi
     ttl_hours: stats.ttlHours,
     persistence_dir: stats.persistenceDir,
     memory: { budget_mb: budgetMb, used_mb: usedMb, live_agents: liveAgents },
-    sessions: stats.sessions.map((session) => {
-      const [room_id, bot_id] = roomAndBot(session.conversation);
-      return {
-        key: session.conversation,
-        room_id,
-        bot_id,
-        session_id: session.sessionId,
-        tier: session.tier,
-        start: session.start,
-        connected: session.connected,
-        query_count: session.turnCount,
-        age_seconds: secondsBetween(session.createdAt, now),
-        idle_seconds: secondsBetween(session.lastUsedAt, now),
-        rss_mb: session.rssMb,
-        cost_usd: session.costUsd,
-        created_at: toIso(session.createdAt),
-        last_used: toIso(session.lastUsedAt),
-      };
-    }),
+    sessions: stats.sessions.map((session) => toSessionBody(session, now)),
   };
 }
 
@@ -193,7 +125,6 @@ function toQueueStats(stats: QueueStats, now: Instant): z.input<typeof queueStat
 }
 
 function roomAndBot(key: ConversationKey): [number | string, string] {
-  const conversation = parseConversationKey(key);
-  if (conversation === null) throw new Error('a stored conversation key cannot be parsed');
-  return [toLegacyRoomId(conversation.roomId), conversation.botId];
+  const { room_id, bot_id } = namesOf(key);
+  return [room_id, bot_id];
 }

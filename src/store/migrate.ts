@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import * as main from '../../migrations/0001_main.ts';
+import * as views from '../../migrations/0003_views.ts';
 import type { Schema } from './schema.ts';
 
 /** Every migration there is, by its file's name; they run in the order of their numbers and never back. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_main': main };
+const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_main': main, '0003_views': views };
 
 /** The database was written by a newer Firekeeper; nothing of it was touched. */
 export class DatabaseTooNew extends Error {

@@ -59,6 +59,8 @@ type InboxTable = {
   ended_at: Instant | null;
   /** How it ended. */
   outcome: 'answered' | 'notice' | BuryReason | IgnoreReason | null;
+  /** The dead message that this one is a copy of. */
+  replay_of: InboxId | null;
 };
 
 /** `ended_at` is null exactly while the state is neither `sent` nor `buried`. */

@@ -1,5 +1,6 @@
 /** Everything that survives a restart: the ports of the other folders over one database, written once for all backends. */
 import type { AgentRegistry, TranscriptStore } from '../agent/agent.ts';
+import type { InboxViews, SessionViews } from '../api/api.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BotKeys, RoomStore } from '../chat/chat.ts';
 import type { Leases } from '../cluster/cluster.ts';
@@ -12,10 +13,12 @@ import { type LeftAgent, makeAgentRegistry, takeLeftAgents } from './sql/agents.
 import { makeBotKeys } from './sql/bot-keys.ts';
 import { makeHistory } from './sql/history.ts';
 import { makeInbox } from './sql/inbox.ts';
+import { makeInboxViews } from './sql/inbox-views.ts';
 import { endAllLeases, makeLeases } from './sql/leases.ts';
 import { type Meta, makeMeta } from './sql/meta.ts';
 import { makeOutbox } from './sql/outbox.ts';
 import { makeRoomMessages } from './sql/room-messages.ts';
+import { makeSessionViews } from './sql/session-views.ts';
 import { makeSessionRecords } from './sql/sessions.ts';
 import { makeTranscripts } from './sql/transcripts.ts';
 import { makeTurnStore } from './sql/turns.ts';
@@ -32,6 +35,8 @@ export type Store = {
   readonly roomMessages: RoomStore;
   readonly botKeys: BotKeys;
   readonly meta: Meta;
+  /** What operators' routes read beyond the ports above. */
+  readonly views: { readonly sessions: SessionViews; readonly inbox: InboxViews };
   /**
    * What a killed server left: ends its leases, so that their conversations are due now and not when they expire, and
    * empties its agent registry. To be called once, before anything else, by the only server of the database (the lock).
@@ -62,6 +67,7 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     roomMessages: makeRoomMessages(database),
     botKeys: makeBotKeys(database),
     meta: makeMeta(database),
+    views: { sessions: makeSessionViews(database), inbox: makeInboxViews(database) },
     recover: () =>
       database.write(async (trx) => ({
         leases: await endAllLeases(trx),

@@ -186,7 +186,7 @@ function roomOf(conversation: ConversationKey): RoomId {
   return parts.roomId;
 }
 
-function toRecord(row: Row): SessionRecord {
+export function toRecord(row: Row): SessionRecord {
   return {
     sessionId: row.session_id,
     conversation: row.conversation,

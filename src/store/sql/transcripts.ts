@@ -4,7 +4,7 @@ import type { Database, Tx } from '../database.ts';
 import { checkFence } from './fence.ts';
 
 /** The subpath of the main transcript: a primary key cannot hold null, and the SDK never gives an empty one. */
-const MAIN = '';
+export const MAIN = '';
 
 /** Rows of one statement; five values each stay far below what either database binds. */
 const ROWS_AT_ONCE = 100;
