@@ -72,7 +72,7 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
   describeApi(http, deps.version);
   // Only for its reading and writing of the headers; most requests, the webhooks, have no cookie to parse.
   http.register(fastifyCookie, { hook: false });
-  // Whoever serves sockets ends them too.
+  // Before every hook: it closes the connections of refused upgrades. Whoever serves sockets ends them.
   http.register(fastifyWebsocket, {
     options: { maxPayload: FRAME_LIMIT },
     preClose: (done) => done(),
@@ -87,11 +87,6 @@ export function makeHttp(deps: HttpDeps): FastifyInstance {
       publicUrl,
     });
     return decision === 'pass' ? undefined : answer(request, reply, { webhook: decision, api: decision });
-  });
-
-  // A refused upgrade has left the server's own keeping: nobody else would ever close its connection.
-  http.addHook('onResponse', async (request) => {
-    if (request.headers.upgrade !== undefined && isSocketUrl(request.url)) request.raw.socket.destroy();
   });
 
   http.setErrorHandler(answerError);

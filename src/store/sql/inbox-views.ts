@@ -24,7 +24,7 @@ export function makeInboxViews(database: Database): InboxViews {
         if (dead.text === '') return { kind: 'forgotten' };
         const before = await copyOf(trx, id);
         if (before !== null) return { kind: 'replayed-before', id: before };
-        return { kind: 'replayed', message: toSeen(await addCopy(trx, dead, at)) };
+        return { kind: 'replayed', message: toSeen({ ...(await addCopy(trx, dead, at)), text: null }) };
       }),
   };
 }
