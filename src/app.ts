@@ -16,8 +16,8 @@ import { type Bus, makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
 import { parseConversationKey } from './base/conversation.ts';
 import { readOrMakeSecret } from './base/secret-file.ts';
-import { chatName } from './base/terms.ts';
-import { type Bots, makeBots, noticeOf, ttlIn } from './bots/bots.ts';
+import { type ConversationKey, chatName } from './base/terms.ts';
+import { type Bot, type Bots, makeBots, noticeOf, ttlIn } from './bots/bots.ts';
 import { makeAuthorCheck } from './chat/author.ts';
 import { makeBuiltinRoom } from './chat/builtin/builtin.ts';
 import { makeCampfire } from './chat/campfire/campfire.ts';
@@ -284,6 +284,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     clock,
     telemetry,
     runTurn: (lease, watch) => runTurn(lease, watch, turnDeps),
+    doubleTextingOf: (key) => botOf(key, bots)?.doubleTexting ?? config.doubleTexting,
     remark: makeRemark({ outbox: store.outbox, bots, noticeText: noticeOf, owed: sender.wake }),
     limits: {
       atOnce: config.maxHotSessions,
@@ -370,6 +371,11 @@ async function buildHttp(config: Config, parts: HttpParts) {
     }),
   );
   return { http, login };
+}
+
+function botOf(key: ConversationKey, bots: Bots): Bot | null {
+  const conversation = parseConversationKey(key);
+  return conversation && bots.get(conversation.botId);
 }
 
 function fallbackOf(config: Config): Parameters<typeof makeEndpoints>[0]['fallback'] {

@@ -3,10 +3,11 @@
  * non-terminal states only through a fenced settle.
  *
  *   waiting ──claim──▶ running ──settle──▶ settled{answered|notice}
- *      ▲                  │ ──bury───▶ buried (after 3 attempts, or too old), with a notice
+ *      ▲                  │ ──bury───▶ buried (after 3 attempts, too old, or told to stop), with a notice
  *      └────give back─────┘            ignored{bot|rejected|not_allowed} (never ran)
  *
- * Terminal states never change.
+ * Terminal states never change. A command, a rejected message and another bot's of our own never wait: their rows are
+ * stored in their terminal state.
  */
 import type {
   BotId,
@@ -35,12 +36,21 @@ export type IncomingMessage = {
   readonly receivedAt: Instant;
 };
 
+/**
+ * - `accepted`: it waits for its turn; the queue is to be woken.
+ * - `answered`, `rejected`, `ignored`: it is stored and has ended (a command; turned away; of another bot).
+ * - `duplicate`: it was there before.
+ */
 export type AcceptOutcome =
-  | { readonly kind: 'accepted'; readonly id: InboxId; readonly idReused: boolean }
+  | {
+      readonly kind: 'accepted' | 'answered' | 'rejected' | 'ignored';
+      readonly id: InboxId;
+      readonly idReused: boolean;
+    }
   | { readonly kind: 'duplicate' };
 
 export type InboxState = 'waiting' | 'running' | 'settled' | 'buried' | 'ignored';
-export type IgnoreReason = 'bot' | 'not_allowed';
+export type IgnoreReason = 'bot' | 'not_allowed' | 'rejected';
 
 export type InboxMessage = Omit<IncomingMessage, 'receivedAt'> & {
   readonly id: InboxId;
@@ -52,7 +62,7 @@ export type InboxMessage = Omit<IncomingMessage, 'receivedAt'> & {
   readonly promptId: EntryId | null;
 };
 
-/** How waiting messages join a turn; `interrupt` and `reject` act when a message is accepted (issue: double texting). */
+/** How waiting messages join a turn. */
 export type ClaimMode = 'one' | 'same-author';
 
 /** A terminal outcome for `bury`. */
@@ -103,6 +113,8 @@ export type Inbox = {
     readonly running: number;
     readonly oldestWaitingAt: Instant | null;
   }>;
+  /** Waiting messages of one conversation. */
+  waitingIn(conversation: ConversationKey): Promise<number>;
   /** Waiting messages of each conversation that has any, at most `limit` of them. */
   waitingByConversation(limit: number): Promise<ReadonlyMap<ConversationKey, number>>;
 };

@@ -1,125 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { makeFakeClock } from '../../test/fixtures/fake-clock.ts';
-import { makeMemoryLeases } from '../../test/fixtures/memory-leases.ts';
+import { attic, kitchen, lobby, makeQueueHouse, POLL_MS } from '../../test/fixtures/queue-house.ts';
 import { LeaseLost } from '../base/errors.ts';
-import type { ConversationKey, Lease } from '../base/terms.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
-import { makeLog } from '../telemetry/log.ts';
-import { makeMetrics } from '../telemetry/metrics.ts';
-import type { TurnOutcome, TurnWatch } from '../turn/turn.ts';
-import { makeQueue, type QueueDeps } from './queue.ts';
-
-const lobby = 'builtin:lobby:helper' as ConversationKey;
-const kitchen = 'builtin:kitchen:helper' as ConversationKey;
-const attic = 'builtin:attic:helper' as ConversationKey;
-const POLL_MS = 1_000;
-
-type Turn = {
-  readonly conversation: ConversationKey;
-  readonly text: string;
-  readonly lease: Lease;
-  readonly watch: TurnWatch;
-  /** Commits; the turn's own end follows with `end`. */
-  commit(): void;
-  /** Commits, where that is still to do, and ends. */
-  end(): void;
-  fail(error: Error): void;
-};
-
-/** A queue with an inbox, leases and turns in memory; a test ends the turns. */
-function makeQueueHouse(limits: Partial<QueueDeps['limits']> = {}) {
-  const clock = makeFakeClock();
-  const metrics = makeMetrics();
-  const waiting = new Map<ConversationKey, string[]>();
-  const overdue: InboxMessage[] = [];
-  const turns: Turn[] = [];
-  const remarks: string[] = [];
-  const failing = new Set<string>();
-  const leases = makeMemoryLeases((conversation) => hasWaiting(conversation));
-  let releasing: Promise<void> = Promise.resolve();
-
-  function hasWaiting(conversation: ConversationKey): boolean {
-    return (waiting.get(conversation) ?? []).length > 0;
-  }
-
-  async function runTurn(lease: Lease, watch: TurnWatch): Promise<TurnOutcome> {
-    const { conversation } = lease;
-    const text = waiting.get(conversation)?.[0];
-    if (text === undefined) return { kind: 'idle' };
-    const ended = Promise.withResolvers<TurnOutcome>();
-    let committed = false;
-    const commit = (): void => {
-      if (!committed) waiting.get(conversation)?.shift();
-      committed = true;
-      watch.committed();
-    };
-    const end = (): void => {
-      commit();
-      ended.resolve({ kind: 'ran', outcome: 'answered' });
-    };
-    turns.push({ conversation, text, lease, watch, commit, end, fail: ended.reject });
-    return ended.promise;
-  }
-
-  const queue = makeQueue({
-    inbox: {
-      async due() {
-        if (failing.has('due')) throw new Error('the database is gone');
-        return [...waiting.keys()].filter(hasWaiting);
-      },
-      markOverdue: async () => overdue.splice(0),
-    },
-    leases: {
-      ...leases,
-      async release(lease) {
-        const released = await leases.release(lease);
-        await releasing;
-        return released;
-      },
-    },
-    clock,
-    telemetry: { log: makeLog({ level: 'silent', pretty: false }), metrics },
-    runTurn,
-    async remark(conversation, kind) {
-      remarks.push(`${kind} ${conversation}`);
-      if (failing.has('remark')) throw new Error('no remark today');
-    },
-    limits: { atOnce: 10, pollMs: POLL_MS, renewMs: 5_000, overdueMs: 300_000, ...limits },
-  });
-
-  function store(conversation: ConversationKey, ...texts: string[]): void {
-    waiting.set(conversation, [...(waiting.get(conversation) ?? []), ...texts]);
-  }
-
-  return {
-    queue,
-    clock,
-    leases,
-    metrics,
-    turns,
-    remarks,
-    overdue,
-    failing,
-    /** Stores without waking, as a crash or another server would. */
-    store,
-    /** Stores and wakes, and lets what follows settle. */
-    async accept(conversation: ConversationKey, text: string): Promise<void> {
-      store(conversation, text);
-      queue.wake(conversation);
-      await clock.advance(0);
-    },
-    async settle(): Promise<void> {
-      await clock.advance(0);
-    },
-    texts: () => turns.map(({ text }) => text),
-    /** Releases from now on take until the function that this returns is called. */
-    holdReleases(): () => void {
-      const gate = Promise.withResolvers<void>();
-      releasing = gate.promise;
-      return gate.resolve;
-    },
-  };
-}
 
 describe('turns', () => {
   it('of one conversation run one after the other, in order', async () => {
@@ -275,6 +157,14 @@ describe('whoever writes while a turn runs', () => {
     expect(house.remarks).toEqual([`busy ${lobby}`, `busy ${lobby}`]);
   });
 
+  it('is told so while the turn has not taken its messages yet', async () => {
+    const house = makeQueueHouse();
+    house.failing.add('claim');
+    await house.accept(lobby, 'one');
+    await house.accept(lobby, 'two');
+    expect(house.remarks).toEqual([`busy ${lobby}`]);
+  });
+
   it('is told nothing once the turn has committed', async () => {
     const house = makeQueueHouse();
     await house.accept(lobby, 'one');
@@ -308,24 +198,6 @@ describe('a message that waits too long', () => {
     house.queue.start();
     await house.clock.advance(5 * POLL_MS);
     expect(house.remarks).toEqual([`takes_longer ${lobby}`]);
-  });
-});
-
-describe('an interrupt', () => {
-  it('asks the running turn to end as stopped, and the next message runs as if nothing had been', async () => {
-    const house = makeQueueHouse();
-    await house.accept(lobby, 'one');
-    await house.accept(lobby, 'two');
-    expect(house.queue.interrupt(lobby)).toBe(true);
-    expect(house.turns[0]?.watch.abort).toMatchObject({ aborted: true, reason: 'stopped' });
-    house.turns[0]?.end();
-    await house.settle();
-    expect(house.texts()).toEqual(['one', 'two']);
-    expect(house.turns[1]?.watch.abort.aborted).toBe(false);
-  });
-
-  it('is false where no turn runs', () => {
-    expect(makeQueueHouse().queue.interrupt(lobby)).toBe(false);
   });
 });
 

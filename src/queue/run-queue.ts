@@ -1,7 +1,12 @@
 import { LeaseLost, toError } from '../base/errors.ts';
-import type { ConversationKey, Instant, Lease } from '../base/terms.ts';
+import type { ConversationKey } from '../base/terms.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { AbortReason } from '../turn/turn.ts';
+import { decideWake } from './decide-wake.ts';
+import { makeHolds } from './holds.ts';
+import { makeJobs } from './jobs.ts';
 import type { Queue, QueueDeps } from './queue.ts';
+import { type Active, runConversation } from './run-conversation.ts';
 
 /** Conversations that one poll looks at. */
 const POLL_LIMIT = 200;
@@ -13,101 +18,76 @@ const POLL_LIMIT = 200;
  *                         ▲                │
  *                         └─ more waiting ─┘
  */
-type Active = {
-  readonly since: Instant;
-  readonly interruption: AbortController;
-  readonly done: Promise<void>;
-  /**
-   * - `turn`: a turn is under way and has not committed; whoever writes now waits for it.
-   * - `between`: it has committed; the next look into the inbox sees whoever writes now.
-   * - `releasing`: the last look may be over; whoever writes now needs another round.
-   */
-  phase: 'turn' | 'between' | 'releasing';
-  busyRemarked: boolean;
-};
-
 export function makeQueue(deps: QueueDeps): Queue {
-  const { clock, leases, limits } = deps;
+  const { clock, limits } = deps;
   const pending = new Set<ConversationKey>();
   const active = new Map<ConversationKey, Active>();
+  const jobs = makeJobs();
+  const holds = makeHolds(pump);
   let draining = false;
   const polling = new AbortController();
   let polled: Promise<void> = Promise.resolve();
 
   function wake(conversation: ConversationKey): void {
     const running = active.get(conversation);
-    if (running === undefined || running.phase === 'releasing') pending.add(conversation);
-    else remarkBusy(conversation, running);
+    const decision = decideWake({
+      phase: running?.phase ?? 'none',
+      doubleTexting: deps.doubleTextingOf(conversation),
+      busyRemarked: running?.busyRemarked ?? false,
+    });
+    if (decision === 'begin') enqueue(conversation);
+    if (decision === 'interrupt') abort(running, 'superseded');
+    if (decision === 'remark') remarkBusy(conversation, running);
+  }
+
+  function enqueue(conversation: ConversationKey): void {
+    pending.add(conversation);
     pump();
   }
 
-  /** Whoever writes while a turn runs is told so, once for each running turn. */
-  function remarkBusy(conversation: ConversationKey, running: Active): void {
-    if (running.phase !== 'turn' || running.busyRemarked) return;
-    running.busyRemarked = true;
-    deps
-      .remark(conversation, 'busy', null)
-      .catch((error) => reportFailure(conversation, error, deps.telemetry));
+  function remarkBusy(conversation: ConversationKey, running: Active | undefined): void {
+    if (running !== undefined) running.busyRemarked = true;
+    deps.remark(conversation, 'busy', null).catch((error) => failed(conversation, error));
+  }
+
+  function failed(conversation: ConversationKey, error: unknown): void {
+    reportFailure(conversation, error, deps.telemetry);
   }
 
   function pump(): void {
     for (const conversation of pending) {
       if (draining || active.size >= limits.atOnce) return;
-      // One that is being released stays pending; its end pumps again.
-      if (active.has(conversation)) continue;
+      // One that is being released, or held, stays pending; its end pumps again.
+      if (active.has(conversation) || holds.has(conversation)) continue;
       pending.delete(conversation);
       begin(conversation);
     }
   }
 
   function begin(conversation: ConversationKey): void {
-    const interruption = new AbortController();
-    const done = runConversation(conversation, interruption.signal)
-      .catch((error) => reportFailure(conversation, error, deps.telemetry))
-      .finally(() => {
+    const running: Active = {
+      interruption: new AbortController(),
+      since: clock.now(),
+      phase: 'opening',
+      busyRemarked: false,
+      done: Promise.resolve(),
+    };
+    active.set(conversation, running);
+    running.done = runConversation(conversation, running, {
+      ...deps,
+      jobs,
+      isHalted: (one) => draining || holds.has(one),
+      onRenewFailed: (error) => failed(conversation, error),
+    })
+      .catch((error) => {
+        failed(conversation, error);
+        return false;
+      })
+      .then((more) => {
         active.delete(conversation);
+        if (more || jobs.has(conversation)) pending.add(conversation);
         pump();
       });
-    active.set(conversation, { since: clock.now(), interruption, done, phase: 'turn', busyRemarked: false });
-  }
-
-  /** Turns of one conversation under one lease, until nothing waits. */
-  async function runConversation(conversation: ConversationKey, signal: AbortSignal): Promise<void> {
-    const lease = await leases.acquire(conversation);
-    if (lease === null) return;
-    const stopRenewing = clock.every(
-      limits.renewMs,
-      () => void leases.renew(lease).catch((error) => reportFailure(conversation, error, deps.telemetry)),
-    );
-    try {
-      await runTurns(lease, signal);
-    } catch (error) {
-      // What waits is left to the poll: trying again at once would spin.
-      await release(lease);
-      throw error;
-    } finally {
-      stopRenewing();
-    }
-    const { more } = await release(lease);
-    if (more) pending.add(conversation);
-  }
-
-  function release(lease: Lease): Promise<{ readonly more: boolean }> {
-    const running = active.get(lease.conversation);
-    if (running !== undefined) running.phase = 'releasing';
-    return leases.release(lease);
-  }
-
-  async function runTurns(lease: Lease, abort: AbortSignal): Promise<void> {
-    while (!draining && !abort.aborted) {
-      const running = active.get(lease.conversation);
-      if (running !== undefined) Object.assign(running, { phase: 'turn', busyRemarked: false });
-      const ended = (): void => {
-        if (running !== undefined) running.phase = 'between';
-      };
-      const outcome = await deps.runTurn(lease, { abort, committed: ended }).finally(ended);
-      if (outcome.kind === 'idle') return;
-    }
   }
 
   function wakeDue(conversations: readonly ConversationKey[]): void {
@@ -126,10 +106,20 @@ export function makeQueue(deps: QueueDeps): Queue {
 
     active: () => [...active].map(([conversation, { since }]) => ({ conversation, since })),
 
-    interrupt(conversation) {
+    interrupt(conversation, reason = 'stopped') {
       const running = active.get(conversation);
-      running?.interruption.abort('stopped');
-      return running !== undefined;
+      if (running?.phase !== 'opening' && running?.phase !== 'turn') return false;
+      abort(running, reason);
+      return true;
+    },
+
+    hold: holds.hold,
+
+    runBetween(conversation, work) {
+      if (draining) return Promise.resolve(null);
+      const done = jobs.add(conversation, work);
+      enqueue(conversation);
+      return done;
     },
 
     async idle(conversation) {
@@ -139,14 +129,19 @@ export function makeQueue(deps: QueueDeps): Queue {
     async drain(drainMs) {
       draining = true;
       pending.clear();
+      jobs.dropAll();
       polling.abort();
       const cancel = clock.after(drainMs, () => {
-        for (const { interruption } of active.values()) interruption.abort('drain');
+        for (const running of active.values()) abort(running, 'drain');
       });
       await Promise.all([polled, ...[...active.values()].map(({ done }) => done)]);
       cancel();
     },
   };
+}
+
+function abort(running: Active | undefined, reason: AbortReason): void {
+  running?.interruption.abort(reason);
 }
 
 type OnDue = (conversations: readonly ConversationKey[]) => void;

@@ -4,17 +4,20 @@ import type { InboxViews, SessionViews } from '../api/api.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BotKeys, RoomStore } from '../chat/chat.ts';
 import type { Leases } from '../cluster/cluster.ts';
+import type { Arrivals } from '../commands/commands.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { History, SessionRecords } from '../session/session.ts';
-import type { TurnStore } from '../turn/turn.ts';
+import type { Ledger, TurnStore } from '../turn/turn.ts';
 import type { Database } from './database.ts';
 import { type LeftAgent, makeAgentRegistry, takeLeftAgents } from './sql/agents.ts';
+import { makeArrivals } from './sql/arrivals.ts';
 import { makeBotKeys } from './sql/bot-keys.ts';
 import { makeHistory } from './sql/history.ts';
 import { makeInbox } from './sql/inbox.ts';
 import { makeInboxViews } from './sql/inbox-views.ts';
 import { endAllLeases, makeLeases } from './sql/leases.ts';
+import { makeLedger } from './sql/ledger.ts';
 import { type Meta, makeMeta } from './sql/meta.ts';
 import { makeOutbox } from './sql/outbox.ts';
 import { makeRoomMessages } from './sql/room-messages.ts';
@@ -25,11 +28,13 @@ import { makeTurnStore } from './sql/turns.ts';
 
 export type Store = {
   readonly inbox: Inbox;
+  readonly arrivals: Arrivals;
   readonly outbox: Outbox;
   readonly leases: Leases;
   readonly sessions: SessionRecords;
   readonly history: History;
   readonly turns: TurnStore;
+  readonly ledger: Ledger;
   readonly transcripts: TranscriptStore;
   readonly agents: AgentRegistry;
   readonly roomMessages: RoomStore;
@@ -55,13 +60,16 @@ export type StoreOptions = {
 
 export function makeStore(database: Database, clock: Clock, options: StoreOptions): Store {
   const { holder } = options;
+  const inbox = makeInbox(database, clock, holder);
   return {
-    inbox: makeInbox(database, clock, holder),
+    inbox,
+    arrivals: { accept: inbox.accept, ...makeArrivals(database, clock) },
     outbox: makeOutbox(database, clock),
     leases: makeLeases(database, clock, options),
     history: makeHistory(database),
     sessions: makeSessionRecords(database, clock, holder),
     turns: makeTurnStore(database, clock, holder),
+    ledger: makeLedger(database),
     transcripts: makeTranscripts(database, holder),
     agents: makeAgentRegistry(database, clock),
     roomMessages: makeRoomMessages(database),

@@ -53,6 +53,23 @@ export type LedgerEntry = {
   readonly at: Instant;
 };
 
+/** What attempts took, failed ones too. */
+export type Ledger = {
+  /** US dollars since an instant, read from an index: of a conversation, or of one person with one bot. */
+  spent(
+    of:
+      | { readonly conversation: ConversationKey; readonly since: Instant }
+      | { readonly bot: BotId; readonly user: UserId; readonly since: Instant },
+  ): Promise<number>;
+  /** Since an instant, the dearest first, at most `limit`. A compaction's user is empty: it is nobody's. */
+  totals(by: 'conversation' | 'user' | 'bot', since: Instant, limit: number): Promise<readonly Total[]>;
+  /** Days of the zone since an instant, the oldest first; `of` is a date such as `2026-11-21`. */
+  daily(since: Instant, timeZone: string): Promise<readonly Total[]>;
+};
+
+/** What it is of, and what its attempts took together. */
+export type Total = Usage & { readonly of: string; readonly attempts: number };
+
 export type TurnTransaction = {
   readonly inbox: InboxSettlement;
   readonly outbox: OutboxAddition;
@@ -77,10 +94,22 @@ export type TurnEvent = { readonly conversation: ConversationKey } & (
   | { readonly type: 'turn.finished' | 'turn.failed'; readonly outcome: string; readonly turn: TurnRecord }
 );
 
+/**
+ * Why a turn is asked to end.
+ *
+ * - `drain`: the server stops; the turn is not settled and runs again.
+ * - `stopped`: somebody stopped it from outside the room, which is told so.
+ * - `stopped-by-command`: somebody stopped it in the room; the command's own answer says so.
+ * - `superseded`: a newer message takes its place.
+ */
+export type AbortReason = 'drain' | 'stopped' | 'stopped-by-command' | 'superseded';
+
 /** What the queue and a running turn tell each other. */
 export type TurnWatch = {
-  /** Asks the turn to end; its `reason` is `drain` or `stopped`. */
+  /** Asks the turn to end; its `reason` is an `AbortReason`. */
   readonly abort: AbortSignal;
+  /** The turn has taken its messages: what is accepted from now on is not among them. */
+  claimed(): void;
   /** The turn has committed: what is accepted from now on does not wait for it. */
   committed(): void;
 };
@@ -106,6 +135,7 @@ export type TurnDeps = {
   owed(): void;
 };
 
+export type { DoubleTexting } from '../bots/bots.ts';
 export { makeLoopBreaker } from './loop-breaker.ts';
 export { makeRemark } from './remark.ts';
 export type { NoticeText } from './replies.ts';

@@ -30,7 +30,7 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
 
     const outcome = await storeInTime(payload, namedBot(request));
     if (typeof outcome === 'string') return refuse(request, reply, outcome);
-    if (outcome.kind === 'accepted' && outcome.idReused) deps.metrics.messageIdsReused.inc();
+    if (outcome.kind !== 'duplicate' && outcome.idReused) deps.metrics.messageIdsReused.inc();
     deps.metrics.webhooks.inc({ status: '200', reason: outcome.kind });
     return reply.code(200).send();
   };
@@ -60,7 +60,7 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
     const outcome = await deps.accept(message);
     if (outcome.kind === 'duplicate') return outcome;
     await showInRoom(message);
-    deps.wake(message.conversation);
+    if (outcome.kind === 'accepted') deps.wake(message.conversation);
     return outcome;
   }
 

@@ -11,7 +11,7 @@ import { ids, inOrder, toMessage } from './inbox-rows.ts';
 export function makeInboxWatch(
   database: Database,
   clock: Clock,
-): Pick<Inbox, 'due' | 'markOverdue' | 'counts' | 'waitingByConversation'> {
+): Pick<Inbox, 'due' | 'markOverdue' | 'counts' | 'waitingIn' | 'waitingByConversation'> {
   const { read } = database;
   return {
     due: (now, limit) => selectDue(read, now, limit),
@@ -47,6 +47,17 @@ export function makeInboxWatch(
         running: running?.count ?? 0,
         oldestWaitingAt: waiting?.oldest ?? null,
       };
+    },
+
+    async waitingIn(conversation) {
+      const { count } = await read
+        .selectFrom('inbox')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('conversation', '=', conversation)
+        .where('ended_at', 'is', null)
+        .where('state', '=', 'waiting')
+        .executeTakeFirstOrThrow();
+      return count;
     },
 
     async waitingByConversation(limit) {

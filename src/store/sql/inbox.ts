@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
-import type { EntryId, InboxId, Lease } from '../../base/terms.ts';
-import type { Inbox, InboxMessage, IncomingMessage } from '../../inbox/inbox.ts';
+import type { EntryId, Lease } from '../../base/terms.ts';
+import type { Inbox, InboxMessage } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
+import { storeMessage } from './accept.ts';
 import { decideClaim } from './decide-claim.ts';
 import { checkFence } from './fence.ts';
 import { endMessages, type InboxRow, ids, inOrder, openOf, toMessage } from './inbox-rows.ts';
@@ -12,16 +12,9 @@ export function makeInbox(database: Database, clock: Clock, holder: string): Inb
   const { read } = database;
   return {
     accept(message) {
-      const row = toRow(message);
       return database.write(async (trx) => {
-        const inserted = await trx
-          .insertInto('inbox')
-          .values(row)
-          .onConflict((conflict) => conflict.doNothing())
-          .returning('id')
-          .executeTakeFirst();
-        if (inserted === undefined) return { kind: 'duplicate' };
-        return { kind: 'accepted', id: inserted.id, idReused: await isIdReused(trx, message, inserted.id) };
+        const stored = await storeMessage(trx, message, null);
+        return stored === null ? { kind: 'duplicate' } : { kind: 'accepted', ...stored };
       });
     },
 
@@ -82,37 +75,4 @@ async function start(
     .execute();
   const promptIds = new Map(taken.map((message) => [message.id, message.prompt_id]));
   return inOrder(rows).map((row) => toMessage(row, promptIds.get(row.id) ?? null));
-}
-
-/** The same key under another author or text: ids restart when a chat is restored. Finds it in the dedupe index. */
-async function isIdReused(trx: Tx, message: IncomingMessage, id: InboxId): Promise<boolean> {
-  if (message.messageId === null) return false;
-  const other = await trx
-    .selectFrom('inbox')
-    .select('id')
-    .where('chat', '=', message.chat)
-    .where('bot_id', '=', message.botId)
-    .where('message_id', '=', message.messageId)
-    .where('id', '!=', id)
-    .limit(1)
-    .executeTakeFirst();
-  return other !== undefined;
-}
-
-function toRow(message: IncomingMessage) {
-  return {
-    conversation: message.conversation,
-    chat: message.chat,
-    room_id: message.roomId,
-    room_name: message.roomName,
-    bot_id: message.botId,
-    user_id: message.userId,
-    user_name: message.userName,
-    message_id: message.messageId,
-    digest: hash('sha256', JSON.stringify([message.userId, message.text]), 'base64url'),
-    text: message.text,
-    state: 'waiting',
-    attempts: 0,
-    accepted_at: message.receivedAt,
-  } as const;
 }
