@@ -35,6 +35,10 @@ describe('a stored session that cannot be resumed', () => {
       'whose settled entry is another',
       "UPDATE sessions SET settled_entry = '00000000-0000-4000-8000-000000000000'",
     ],
+    [
+      'whose transcript broke off in the middle of an entry',
+      'UPDATE transcript_entries SET entry = substr(entry, 1, length(entry) / 2) WHERE position = 8',
+    ],
   ])('%s is answered cold in the same turn', async (_name, damage) => {
     const past = await makePast();
     withDatabase(past.dataDir, (database) => database.exec(damage));

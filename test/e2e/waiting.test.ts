@@ -35,6 +35,23 @@ describe('a message that comes while a turn of its room runs', () => {
   });
 });
 
+describe('a message that waits for long', () => {
+  it('is told so once, keeps its place and is answered', async () => {
+    const server = await startServer({ env: { QUEUE_WAIT_SECONDS: '1' } });
+    await server.say(1, 'warm up, please');
+    const before = (await server.replies(1, 1)).length;
+    await server.say(1, 'first: think for 3 seconds');
+    await server.say(1, 'second to be asked');
+    const replies = (await server.replies(1, before + 4)).map(({ text }) => text).slice(before);
+    expect(replies).toEqual([
+      expect.stringContaining(BUSY),
+      expect.stringContaining('This takes longer than usual'),
+      expect.stringContaining('You said: “first: think for 3 seconds”'),
+      expect.stringContaining('You said: “second to be asked”'),
+    ]);
+  });
+});
+
 describe('two hundred webhooks in a second over twenty rooms', () => {
   const ROOMS = Array.from({ length: 20 }, (_, index) => `room-${index + 1}`);
   const MESSAGES = Array.from({ length: 10 }, (_, index) => `message ${index + 1}`);
