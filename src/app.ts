@@ -330,7 +330,7 @@ async function buildHttp(config: Config, parts: HttpParts) {
   });
   const stats = makeStats({
     agents,
-    records: store.sessions,
+    sessionViews: store.views.sessions,
     inbox: store.inbox,
     queue,
     ttlHours: config.sessionTtlMs / 3_600_000,

@@ -1,12 +1,13 @@
 import type { AgentCensus, Agents } from '../agent/agent.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { SessionRecord, SessionRecords } from '../session/session.ts';
+import type { SessionRecord } from '../session/session.ts';
 import type { SessionFacts } from './session-body.ts';
 import type { Stats } from './stats.ts';
+import type { SessionViews } from './views.ts';
 
-/** Conversations that `/session/stats` lists at most, newest use first. */
-const MOST_SESSIONS = 10_000;
+/** Conversations that `/session/stats` lists at most, newest use first; `/api/sessions` has them all, page by page. */
+const MOST_SESSIONS = 500;
 const MOST_WAITING_KEYS = 1_000;
 
 export type LiveSources = {
@@ -15,7 +16,7 @@ export type LiveSources = {
 };
 
 export type StatsSources = LiveSources & {
-  readonly records: Pick<SessionRecords, 'list'>;
+  readonly sessionViews: Pick<SessionViews, 'current' | 'count'>;
   readonly inbox: Pick<Inbox, 'counts' | 'waitingByConversation'>;
   readonly ttlHours: number;
   readonly dataDir: string;
@@ -33,12 +34,14 @@ export function makeCollectFacts({ agents, queue }: LiveSources): CollectFacts {
 export function makeStats(sources: StatsSources): Stats {
   return {
     async sessions() {
-      const [census, records] = await Promise.all([
+      const [census, records, total] = await Promise.all([
         sources.agents.census(),
-        sources.records.list(MOST_SESSIONS),
+        sources.sessionViews.current(null, MOST_SESSIONS),
+        sources.sessionViews.count(),
       ]);
       const usedMb = census.reduce((sum, agent) => sum + (agent.rssMb ?? 0), 0);
       return {
+        total,
         ttlHours: sources.ttlHours,
         persistenceDir: sources.dataDir,
         memory: { budgetMb: sources.budgetMb, usedMb, liveAgents: census.length },

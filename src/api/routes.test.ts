@@ -215,6 +215,7 @@ describe('what there is to see', () => {
 
   it('GET /session/stats has the predecessor’s fields and ours', async () => {
     doors.stats.sessions = {
+      total: 12,
       ttlHours: 0.5,
       persistenceDir: '/data',
       memory: { budgetMb: 4_000, usedMb: 250, liveAgents: 1 },
@@ -237,7 +238,7 @@ describe('what there is to see', () => {
       ],
     };
     expect((await get('/session/stats')).json()).toEqual({
-      active_sessions: 1,
+      active_sessions: 12,
       ttl_hours: 0.5,
       persistence_dir: '/data',
       memory: { budget_mb: 4_000, used_mb: 250, live_agents: 1 },

@@ -7,6 +7,8 @@ import { namesOf, type SessionFacts, sessionBody, toSessionBody } from './sessio
 import { legacyRoomId, secondsBetween, toIso } from './wire.ts';
 
 export type SessionStats = {
+  /** Current sessions in all. */
+  readonly total: number;
   /** `SESSION_TTL_HOURS` */
   readonly ttlHours: number;
   /** `DATA_DIR` */
@@ -30,7 +32,7 @@ export type QueueStats = {
 export type Stats = { sessions(): Promise<SessionStats>; queue(): Promise<QueueStats> };
 
 const sessionStats = z.object({
-  active_sessions: z.int(),
+  active_sessions: z.int().describe('In all; the list holds the most recently used of them'),
   ttl_hours: z.number(),
   persistence_dir: z.string(),
   memory: z.object({ budget_mb: z.number(), used_mb: z.number(), live_agents: z.int() }),
@@ -103,7 +105,7 @@ export function statsRoutes(deps: {
 function toSessionStats(stats: SessionStats, now: Instant): z.input<typeof sessionStats> {
   const { budgetMb, usedMb, liveAgents } = stats.memory;
   return {
-    active_sessions: stats.sessions.length,
+    active_sessions: stats.total,
     ttl_hours: stats.ttlHours,
     persistence_dir: stats.persistenceDir,
     memory: { budget_mb: budgetMb, used_mb: usedMb, live_agents: liveAgents },

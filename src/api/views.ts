@@ -10,6 +10,8 @@ export type SessionMark = { readonly lastUsedAt: Instant; readonly sessionId: Se
 export type SessionViews = {
   /** Current records, newest use first, `limit` of them. */
   current(before: SessionMark | null, limit: number): Promise<readonly SessionRecord[]>;
+  /** How many current records there are. */
+  count(): Promise<number>;
   /** The conversation's newest record, ended or not; null: it never had one. */
   latest(conversation: ConversationKey): Promise<SessionRecord | null>;
   /** Whether the conversation ever had a session or a message. */

@@ -129,6 +129,7 @@ async function useEverything(store: Store): Promise<void> {
   const { views } = store;
   const records = await views.sessions.current(null, 1);
   await views.sessions.current(records[0]!, 10);
+  await views.sessions.count();
   await views.sessions.latest(lease.conversation);
   await views.sessions.isKnown(conversationIn(9));
   await views.sessions.spent(lease.conversation);

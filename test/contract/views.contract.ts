@@ -33,6 +33,7 @@ export function viewsContract(make: MakeStoreUnderTest): void {
       }
       expect(seen.map(({ lastUsedAt }) => lastUsedAt)).toEqual([5_000, 3_000, 3_000, 3_000, 2_000, 1_000]);
       expect(new Set(seen.map(({ sessionId }) => sessionId)).size).toBe(times.length);
+      expect(await under.store.views.sessions.count()).toBe(times.length);
     });
 
     test('the latest record is shown after it has ended, and a current one only in pages', async () => {
@@ -45,6 +46,7 @@ export function viewsContract(make: MakeStoreUnderTest): void {
         state: 'lost',
       });
       expect(await views.sessions.current(null, 10)).toEqual([]);
+      expect(await views.sessions.count()).toBe(0);
 
       const second = recordOf(1, { createdAt: 2_000 });
       await sessions.begin(lease, second, null);

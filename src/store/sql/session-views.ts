@@ -12,6 +12,15 @@ export function makeSessionViews({ read }: Database): SessionViews {
       return rows.map(toRecord);
     },
 
+    async count() {
+      const { count } = await read
+        .selectFrom('sessions')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('ended_at', 'is', null)
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+
     async latest(conversation) {
       const row = await read
         .selectFrom('sessions')
