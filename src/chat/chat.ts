@@ -2,7 +2,7 @@
  * Chat platforms behind one port: where replies go and where a bot's own words can be read back.
  * Implementations: `campfire/`, `builtin/`. Nothing outside this folder knows which one runs.
  */
-import type { BotId, ChatName, RoomId, UserId } from '../base/terms.ts';
+import type { BotId, ChatName, Instant, RoomId, UserId } from '../base/terms.ts';
 
 /** Where a reply goes. The key (Campfire's bot key) comes from the bot file, the environment or an authenticated webhook. */
 export type ReplyTarget = {
@@ -31,6 +31,33 @@ export type SendOutcome =
 /** A message of the bot's own as it stands in the room. */
 export type OwnMessage = { readonly platformId: string; readonly plainText: string };
 
+/** A message that a webhook was, or should have been, sent for: what that webhook says. */
+export type HeardMessage = {
+  readonly messageId: string;
+  readonly roomId: RoomId;
+  /** Null in a direct room. */
+  readonly roomName: string | null;
+  readonly userId: UserId;
+  readonly userName: string;
+  /** Its plain text without the bot's own name. */
+  readonly plain: string;
+  /** How many people and bots it mentions: each may have left a gap in `plain`. */
+  readonly mentions: number;
+  readonly sentAt: Instant;
+};
+
+export type HeardQuestion = {
+  readonly botId: BotId;
+  readonly since: Instant;
+  /** The rooms that the bot was heard in before: not every platform can say where it is. A direct one has no name. */
+  readonly rooms: readonly { readonly roomId: RoomId; readonly roomName: string | null }[];
+};
+
+/** `isWhole: false`: a part could not be read just now, ask again later. `unreadable`: this platform has no way at all. */
+export type Heard =
+  | { readonly kind: 'read'; readonly messages: readonly HeardMessage[]; readonly isWhole: boolean }
+  | { readonly kind: 'unreadable' };
+
 export type Chat = {
   readonly name: ChatName;
 
@@ -49,6 +76,12 @@ export type Chat = {
     target: ReplyTarget,
     afterId: string | null,
   ): Promise<readonly OwnMessage[] | 'unreadable' | 'unreachable'>;
+
+  /**
+   * The messages since then that mention the bot (in direct rooms: all), whether their webhook came or not, oldest
+   * first; none of its own. Bounded: the newest some hundreds.
+   */
+  heard(question: HeardQuestion): Promise<Heard>;
 
   /** Whether the author is a bot of that platform; null when nothing readable says so. */
   isBot(target: ReplyTarget, author: UserId): Promise<boolean | null>;

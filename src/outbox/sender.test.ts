@@ -28,6 +28,7 @@ function makeMemoryChat() {
     },
     plainText: (markdown) => markdown,
     readOwn: async () => own,
+    heard: async () => ({ kind: 'unreadable' }),
     isBot: async () => null,
   };
   return {

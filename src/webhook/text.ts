@@ -8,12 +8,17 @@ const MENTION = 'application/vnd.campfire.mention';
  * database gives either back as it was.
  */
 export function toText(plain: string, html: string | null): string {
+  return closeGaps(plain, html === null ? 0 : html.split(MENTION).length - 1);
+}
+
+/** The same where the mentions were counted already. */
+export function closeGaps(plain: string, mentions: number): string {
   const text = toStorable(plain);
-  let mentions = html === null ? 0 : html.split(MENTION).length - 1;
   if (mentions === 0) return text;
+  let gaps = mentions;
   return text.replace(/(?<=\S) {2}(?=\S)/g, (run) => {
-    mentions -= 1;
-    return mentions < 0 ? run : ' ';
+    gaps -= 1;
+    return gaps < 0 ? run : ' ';
   });
 }
 

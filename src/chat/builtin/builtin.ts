@@ -44,6 +44,9 @@ export function makeBuiltinRoom({ store, botName, clock }: BuiltinRoomDeps): Cha
         .map(({ id, plainText }) => ({ platformId: String(id), plainText }));
     },
 
+    // What was not accepted was never shown.
+    heard: async () => ({ kind: 'read', messages: [], isWhole: true }),
+
     // Only people write here; bots answer.
     isBot: async () => false,
   };

@@ -8,6 +8,7 @@ import { renderReply } from '../render.ts';
 import { type BotKey, messagesPath, parseBotKey, parseNumber } from './address.ts';
 import { classifyPost, ERROR_PAGE } from './classify.ts';
 import { type Answer, makeExchange, type NoAnswer } from './exchange.ts';
+import { hear } from './hear.ts';
 import { makeCampfireDatabase } from './read-database.ts';
 import { type ListedMessage, readOwnFromList, readPage } from './read-list.ts';
 
@@ -122,6 +123,12 @@ export function makeCampfire(deps: CampfireDeps): Chat & { close(): Promise<void
     send,
     plainText: (markdown) => toPlainText(renderReply(markdown)),
     readOwn,
+    async heard(question) {
+      const key = await keyFor(question.botId);
+      // Without a key the bot was never a bot of this Campfire.
+      if (typeof key === 'string') return { kind: 'read', messages: [], isWhole: true };
+      return hear({ exchange, database }, key, question);
+    },
     isBot,
     close: () => exchange.close(),
   };

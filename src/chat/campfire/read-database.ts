@@ -7,12 +7,12 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import type { OwnMessage } from '../chat.ts';
+import type { Instant } from '../../base/terms.ts';
+import type { HeardMessage, OwnMessage } from '../chat.ts';
 import { toPlainText } from '../plain-text.ts';
+import { BOT_ROLE, readHeard } from './read-heard.ts';
 
 const MOST_MESSAGES = 400;
-/** `users.role` of a bot. */
-const BOT_ROLE = 2;
 
 export type CampfireDatabase = {
   /** The user's messages in the room after `afterId`, oldest first, the newest 400 at most; null: not readable now. */
@@ -21,6 +21,8 @@ export type CampfireDatabase = {
     readonly userId: number;
     readonly afterId: number | null;
   }): readonly OwnMessage[] | null;
+  /** As `Chat.heard` says; null: not readable now. */
+  heardBy(userId: number, since: Instant): readonly HeardMessage[] | null;
   /** Null when there is no such user or the file is not readable now. */
   isBot(userId: number): boolean | null;
 };
@@ -63,6 +65,8 @@ export function makeCampfireDatabase(path: string, onUnreadable: (reason: string
           }))
           .reverse(),
       ),
+
+    heardBy: (userId, since) => ask((database) => readHeard(database, userId, since)),
 
     isBot: (userId) =>
       ask((database) => {

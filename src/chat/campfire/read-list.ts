@@ -9,8 +9,9 @@ import type { Answer, Exchange, NoAnswer } from './exchange.ts';
 const Page = z.array(
   z.object({
     id: z.number().int(),
-    body: z.object({ plain_text: z.string() }),
-    creator: z.object({ id: z.number().int(), role: z.string() }),
+    created_at: z.iso.datetime({ offset: true }),
+    body: z.object({ plain_text: z.string(), html: z.string() }),
+    creator: z.object({ id: z.number().int(), name: z.string(), role: z.string() }),
   }),
 );
 export type ListedMessage = z.infer<typeof Page>[number];
@@ -22,7 +23,7 @@ export type ListedMessage = z.infer<typeof Page>[number];
 export type PageOutcome = readonly ListedMessage[] | 'absent' | 'refused' | 'unreachable';
 
 /** Ten pages are 400 messages: more than a room gets while a send is unknown. */
-const MOST_PAGES = 10;
+export const MOST_PAGES = 10;
 
 /** One page: the newest messages, or those before `before`. */
 export async function readPage(
