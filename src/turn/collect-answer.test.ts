@@ -226,6 +226,8 @@ describe('a turn that is asked to end', () => {
   it.each([
     ['drain', 'drain'],
     ['stopped', 'stopped'],
+    ['stopped-by-command', 'stopped-by-command'],
+    ['superseded', 'superseded'],
   ])('for %s is interrupted at once', async (reason, interruption) => {
     const { agent, clock, answer, abort } = begin();
     await clock.advance(SECOND);
@@ -233,13 +235,6 @@ describe('a turn that is asked to end', () => {
     expect(await answer).toMatchObject({ interruption, end: { kind: 'interrupted' } });
     expect(agent.interrupts).toBe(1);
     expect(clock.pending()).toBe(0);
-  });
-
-  it('without a reason was stopped', async () => {
-    const { clock, answer, abort } = begin();
-    await clock.advance(SECOND);
-    abort.abort();
-    expect((await answer).interruption).toBe('stopped');
   });
 
   it('keeps the first reason and is interrupted once', async () => {

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Instant } from '../base/terms.ts';
 import type { Interruption } from './decide-end.ts';
 import { decideStuck, nextLook } from './decide-stuck.ts';
+import type { AbortReason } from './turn.ts';
 
 export type AnswerLimits = {
   readonly turnTimeoutMs: number;
@@ -74,7 +75,11 @@ export async function collectAnswer(
     agent.interrupt().catch(() => agent.close());
   }
 
-  const onAbort = () => cutIn(signal.reason === 'drain' ? 'drain' : 'stopped');
+  const onAbort = () => {
+    // What the queue aborts a turn with.
+    const reason: AbortReason = signal.reason;
+    cutIn(reason);
+  };
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   else look();

@@ -45,9 +45,20 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
   }
   watch.committed();
   deps.owed();
-  if (settled) return session.keep(settled);
+  if (settled) {
+    session.keep(settled);
+    if (!hasSpentHalf(plan.bot, answer)) return;
+  }
   await session.abandon();
   if (answer.end.kind === 'no-transcript') await deps.sessions.lose(plan);
+}
+
+/**
+ * An agent process counts what it spends against its limit from its start on. One that has spent half of it is
+ * replaced, so that the next turn has at least the other half.
+ */
+function hasSpentHalf({ maxTurnCostUsd }: Bot, { cumulative }: CollectedAnswer): boolean {
+  return maxTurnCostUsd !== null && cumulative.costUsd >= maxTurnCostUsd / 2;
 }
 
 export async function finishMessages(

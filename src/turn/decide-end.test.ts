@@ -107,6 +107,12 @@ describe('a turn that we interrupted', () => {
   it.each(ends)('on request settles with what there is: %s', (_name, end, text) => {
     expect(decide(end, 'stopped')).toEqual(settle('stopped', text, 'stopped'));
   });
+  it.each(ends)('by a command settles with what there is and says no more: %s', (_name, end, text) => {
+    expect(decide(end, 'stopped-by-command')).toEqual(settle('stopped-by-command', text, null));
+  });
+  it.each(ends)('for a newer message settles with what there is and says no more: %s', (_name, end, text) => {
+    expect(decide(end, 'superseded')).toEqual(settle('superseded', text, null));
+  });
   it.each(ends)('for a drain runs again and counts no attempt: %s', (_name, end) => {
     expect(decide(end, 'drain', MOST_ATTEMPTS)).toEqual(uncounted('drained'));
   });
@@ -116,7 +122,7 @@ describe('a turn that we interrupted', () => {
     expect(decide(end, 'silent', 3)).toEqual(givenUp('silent'));
   });
 
-  it.each<Interruption>(['turn-timeout', 'silent', 'drain', 'stopped'])(
+  it.each<Interruption>(['turn-timeout', 'silent', 'drain', 'stopped', 'stopped-by-command', 'superseded'])(
     'but had finished by then is answered: %s',
     (interruption) => {
       expect(decide(answered('Done.'), interruption)).toEqual(settle('answered', 'Done.', null));
@@ -187,7 +193,7 @@ describe('whatever happened', () => {
     );
   });
 
-  it('the room reads something whenever a message ends, and never an empty reply', () => {
+  it('the room reads something whenever a message ends by itself, and never an empty reply', () => {
     fc.assert(
       fc.property(factsWith(fc.oneof(failures, texts)), (facts) => {
         const decided = decideEnd(facts);

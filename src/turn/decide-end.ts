@@ -4,12 +4,13 @@ import { unreachable } from '../base/errors.ts';
 import type { Instant } from '../base/terms.ts';
 import type { BuryReason } from '../inbox/inbox.ts';
 import type { ReplyKind } from '../outbox/outbox.ts';
+import type { AbortReason } from './turn.ts';
 
 /** Attempts after which a message is given up. */
 export const MOST_ATTEMPTS = 3;
 
 /** Why we asked the agent to end its turn before it was done; `none` when we did not. */
-export type Interruption = 'none' | 'turn-timeout' | 'silent' | 'drain' | 'stopped';
+export type Interruption = 'none' | 'turn-timeout' | 'silent' | AbortReason;
 
 /**
  * What becomes of a turn's messages.
@@ -91,6 +92,9 @@ function decideInterrupted(
       return answered('timed-out', said, 'timed_out');
     case 'stopped':
       return answered('stopped', said, 'stopped');
+    case 'stopped-by-command':
+    case 'superseded':
+      return cutShort(why, said);
     case 'drain':
       return { kind: 'give-back', outcome: 'drained', notBefore: null, countAttempt: false, notice: null };
     case 'silent':
@@ -117,6 +121,11 @@ function again(outcome: string, facts: EndFacts, waitMs: number, notice: ReplyKi
   if (facts.attempt >= MOST_ATTEMPTS)
     return { kind: 'bury', outcome, reason: 'attempts', notice: 'connection_trouble' };
   return { kind: 'give-back', outcome, notBefore: facts.now + waitMs, countAttempt: true, notice };
+}
+
+/** Settled with what there is; the command, or the message that comes next, is all that is said about it. */
+function cutShort(outcome: string, text: string): TurnEnd {
+  return { kind: 'settle', outcome, text: text.trim() === '' ? null : text, notice: null };
 }
 
 /** An empty answer is never posted as an empty message. */

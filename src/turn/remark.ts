@@ -1,8 +1,8 @@
 import { parseConversationKey } from '../base/conversation.ts';
 import type { ConversationKey } from '../base/terms.ts';
-import type { Bots } from '../bots/bots.ts';
+import type { Bots, NoticeKind } from '../bots/bots.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
-import type { Outbox, ReplyKind } from '../outbox/outbox.ts';
+import type { Outbox } from '../outbox/outbox.ts';
 import type { NoticeText } from './replies.ts';
 
 export type RemarkDeps = {
@@ -15,11 +15,7 @@ export type RemarkDeps = {
 
 /** Says something to a conversation's room beside its turns: that it waits, or waits long. Not an end of anything. */
 export function makeRemark(deps: RemarkDeps) {
-  return async (
-    key: ConversationKey,
-    kind: Exclude<ReplyKind, 'reply'>,
-    message: InboxMessage | null,
-  ): Promise<void> => {
+  return async (key: ConversationKey, kind: NoticeKind, message: InboxMessage | null): Promise<void> => {
     const conversation = parseConversationKey(key);
     const bot = conversation && deps.bots.get(conversation.botId);
     if (conversation === null || bot === null) return;

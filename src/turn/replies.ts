@@ -1,9 +1,9 @@
-import type { Bot } from '../bots/bots.ts';
+import type { Bot, NoticeDetails, NoticeKind } from '../bots/bots.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import type { NewReply, ReplyKind } from '../outbox/outbox.ts';
 
 /** The text of a notice in the bot's language; the app binds it to the language files. */
-export type NoticeText = (kind: Exclude<ReplyKind, 'reply'>, bot: Bot) => string;
+export type NoticeText = (kind: NoticeKind, bot: Bot, details?: NoticeDetails) => string;
 
 /** A row that answers `message`. */
 export function replyTo(message: InboxMessage, kind: ReplyKind, markdown: string): NewReply {
@@ -20,9 +20,10 @@ export function replyTo(message: InboxMessage, kind: ReplyKind, markdown: string
 
 export function noticeTo(
   message: InboxMessage,
-  kind: Exclude<ReplyKind, 'reply'>,
+  kind: NoticeKind,
   bot: Bot,
   textOf: NoticeText,
+  details: NoticeDetails = {},
 ): NewReply {
-  return replyTo(message, kind, textOf(kind, bot));
+  return replyTo(message, kind, textOf(kind, bot, details));
 }

@@ -1,12 +1,13 @@
 import { type AgentEvent, AgentStartFailed, type Usage } from '../agent/agent.ts';
 import { newEntryId } from '../base/ids.ts';
 import type { ConversationKey, Lease } from '../base/terms.ts';
-import type { Bot } from '../bots/bots.ts';
-import type { InboxMessage } from '../inbox/inbox.ts';
+import type { Bot, DoubleTexting, NoticeDetails } from '../bots/bots.ts';
+import type { ClaimMode, InboxMessage } from '../inbox/inbox.ts';
 import type { OpenSession, SessionPlan } from '../session/session.ts';
 import { collectAnswer } from './collect-answer.ts';
 import { bookedTo, commitTurn, finishMessages } from './commit-turn.ts';
 import { decideEnd } from './decide-end.ts';
+import { findUsedUp } from './find-used-up.ts';
 import { toPrompt } from './prompt.ts';
 import { noticeTo, replyTo } from './replies.ts';
 import { type Screening, screen } from './screen.ts';
@@ -24,7 +25,11 @@ export async function runTurn(lease: Lease, watch: TurnWatch, deps: TurnDeps): P
   if (screening.kind === 'notice') return answerWithNotice(lease, next, bot, screening.notice, deps);
 
   const plan = await deps.sessions.plan(lease, bot);
-  return (await settleFoundAnswer(plan, deps)) ?? askAgent(plan, watch, deps);
+  const found = await settleFoundAnswer(plan, deps);
+  if (found !== null) return found;
+  const budget = await findUsedUp(plan, next, deps);
+  if (budget !== null) return answerWithNotice(lease, next, bot, 'budget_reached', deps, { budget });
+  return askAgent(plan, watch, deps);
 }
 
 async function screenNext(message: InboxMessage, bot: Bot, deps: TurnDeps): Promise<Screening> {
@@ -57,13 +62,14 @@ async function answerWithNotice(
   lease: Lease,
   message: InboxMessage,
   bot: Bot,
-  notice: 'help' | 'overloaded',
+  notice: 'help' | 'overloaded' | 'budget_reached',
   deps: TurnDeps,
+  details: NoticeDetails = {},
 ): Promise<TurnOutcome> {
   await deps.store.transaction(lease, async (tx) => {
     if (notice === 'overloaded') await tx.inbox.bury([message.id], 'too_old');
     else await tx.inbox.settle([message.id], 'notice');
-    await tx.outbox.add([noticeTo(message, notice, bot, deps.noticeText)]);
+    await tx.outbox.add([noticeTo(message, notice, bot, deps.noticeText, details)]);
   });
   deps.owed();
   return { kind: 'ran', outcome: notice };
@@ -112,13 +118,14 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
 
   const promptId = newEntryId();
   const messages = await claimOrAbandon(session, () =>
-    inbox.claim(lease, bot.doubleTexting === 'merge' ? 'same-author' : 'one', promptId),
+    inbox.claim(lease, claimModeOf(bot.doubleTexting, watch.abort.aborted), promptId),
   );
   const first = messages[0];
   if (first === undefined) {
     await session?.abandon();
     return { kind: 'idle' };
   }
+  watch.claimed();
   if (session === null) return giveBackUnstarted(plan, messages, deps);
 
   deps.publish({
@@ -151,6 +158,12 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
   await commitTurn({ plan, session, messages, answer, end, record }, watch, deps);
   report(record, answer, deps);
   return { kind: 'ran', outcome: end.outcome };
+}
+
+/** A turn that is to be stopped takes what it was begun for and nothing that came later. */
+function claimModeOf(doubleTexting: DoubleTexting, isAborted: boolean): ClaimMode {
+  const joins = doubleTexting === 'merge' || doubleTexting === 'interrupt';
+  return joins && !isAborted ? 'same-author' : 'one';
 }
 
 async function openOrNull(plan: SessionPlan, deps: TurnDeps): Promise<OpenSession | null> {

@@ -120,6 +120,7 @@ export type TurnDeps = {
   readonly inbox: Pick<Inbox, 'peek' | 'claim' | 'claimAnswered' | 'ignore'>;
   readonly sessions: Sessions;
   readonly store: Pick<TurnStore, 'transaction'>;
+  readonly ledger: Pick<Ledger, 'spent'>;
   readonly bots: Pick<Bots, 'get'>;
   readonly loopBreaker: LoopBreaker;
   readonly noticeText: NoticeText;
