@@ -16,7 +16,10 @@ export type AgentSpec = {
   readonly thinkingBudgetTokens?: number | undefined;
   /** Most tool round trips in one turn. */
   readonly maxSteps: number;
-  /** What one process may spend in all, in US dollars; the turn that goes over it ends as a `budget` limit. */
+  /**
+   * Most that a turn may cost, in US dollars; one that goes over it ends as a `budget` limit. The SDK counts what the
+   * process spent in all, so a process that has used up half of it is closed after its turn: that much is left to each.
+   */
   readonly maxBudgetUsd?: number | undefined;
   /** The bot file's own additions to the environment, after the allow-list. */
   readonly env: Readonly<Record<string, string>>;
@@ -145,18 +148,24 @@ export type Compaction = {
 export type AgentCensus = {
   readonly id: AgentId;
   readonly pid: number;
-  readonly conversation: ConversationKey;
+  /** Null: a spare. */
+  readonly conversation: ConversationKey | null;
   readonly startedAt: Instant;
   readonly rssMb: number | null;
 };
 
 export type Agents = {
-  /** Starts a process; at most the admitted number start at once, in the order of the calls. Rejects with `AgentStartFailed`. */
+  /** Starts a process; at most the admitted number start at once, by priority. Rejects with `AgentStartFailed`. */
   start(request: AgentStartRequest): Promise<Agent>;
   /**
+   * The id for a new session with this spec: that of a spare, which is then kept a minute for the `start` that brings
+   * the id, or a fresh one. A process chooses the id of its session when it starts, so that a spare has one already.
+   */
+  nextSessionId(spec: AgentSpec): SessionId;
+  /**
    * The spares to keep ready from now on: one process for each spec, started when nothing else waits, replaced when it
-   * is claimed or dies, ended when its spec is no longer listed. `start` of a new session claims one with an equal
-   * spec, and starts plainly when the claim is refused.
+   * is claimed or dies, ended when its spec is no longer listed. `start` of a new session claims the one whose id it
+   * brings (see `nextSessionId`), and starts plainly, under the same id, when the claim is refused.
    */
   keepSpares(specs: readonly AgentSpec[]): void;
   census(): Promise<readonly AgentCensus[]>;

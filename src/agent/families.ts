@@ -14,8 +14,8 @@ export type Families = {
    * somebody outlives KILL.
    */
   end(agent: AgentId): Promise<number>;
-  /** Agents of this owner with a living member, without those spared. */
-  owned(owner: string, except: ReadonlySet<AgentId>): Promise<readonly AgentId[]>;
+  /** Agents of this owner with a living member. */
+  owned(owner: string): Promise<readonly AgentId[]>;
   /** Memory of each family in megabytes. */
   memoryMb(agents: readonly AgentId[]): Promise<ReadonlyMap<AgentId, number>>;
 };
@@ -71,8 +71,8 @@ export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
       if (await signalUntilGone(agent, 'SIGKILL', KILL_LIMIT_MS, known)) return known.size;
       throw new Error(`the family of agent ${agent} outlived KILL`);
     },
-    async owned(owner, except) {
-      return agentsOf(await table.rows(), owner, except);
+    async owned(owner) {
+      return agentsOf(await table.rows(), owner);
     },
     async memoryMb(agents) {
       const rows = await table.rows();

@@ -36,14 +36,10 @@ export function membersOf(
   return rows.filter((row) => members.has(row.pid));
 }
 
-/** The agents of an owner that have a living member, without those spared. */
-export function agentsOf(
-  rows: readonly ProcessRow[],
-  owner: string,
-  except: ReadonlySet<AgentId>,
-): readonly AgentId[] {
+/** The agents of an owner that have a living member. */
+export function agentsOf(rows: readonly ProcessRow[], owner: string): readonly AgentId[] {
   const found = rows.flatMap((row) => (row.owner === owner && row.agent !== null ? [row.agent] : []));
-  return [...new Set(found)].filter((agent) => !except.has(agent));
+  return [...new Set(found)];
 }
 
 function ancestryOf(rows: readonly ProcessRow[], self: number): ReadonlySet<number> {

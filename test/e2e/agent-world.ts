@@ -13,11 +13,12 @@ import { type ClaudeAgentsDeps, makeClaudeAgents } from '../../src/agent/claude/
 import { type OfflineModel, startOfflineModel } from '../../src/agent/offline/offline-model.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { toConversationKey } from '../../src/base/conversation.ts';
-import { newEntryId, newSessionId } from '../../src/base/ids.ts';
+import { newEntryId } from '../../src/base/ids.ts';
 import {
   type AgentId,
   BUILTIN_CHAT,
   botId,
+  type ConversationKey,
   type EntryId,
   type Fence,
   roomId,
@@ -40,9 +41,14 @@ export type World = {
   readonly dataDir: string;
   readonly workspace: string;
   readonly ownerId: string;
-  start(transcript: TranscriptStart, spec?: Partial<AgentSpec>): Promise<Agent>;
-  startNew(spec?: Partial<AgentSpec>): Promise<Agent & { readonly sessionId: SessionId }>;
+  /** What agents are started with, unless a test says otherwise. */
+  specWith(spec?: Partial<AgentSpec>): AgentSpec;
+  start(transcript: TranscriptStart, spec?: Partial<AgentSpec>, place?: Place): Promise<Agent>;
+  /** Under the id that the agents choose, so that a spare is claimed where there is one. */
+  startNew(spec?: Partial<AgentSpec>, place?: Place): Promise<Agent & { readonly sessionId: SessionId }>;
 };
+/** Of another conversation than the one that most tests make do with. */
+export type Place = { readonly conversation: ConversationKey; readonly workspace: string };
 
 const conversation = toConversationKey({
   chat: BUILTIN_CHAT,
@@ -78,15 +84,9 @@ export async function makeWorld(deps: Partial<ClaudeAgentsDeps> = {}): Promise<W
     await model.close();
   });
 
-  const start = (transcript: TranscriptStart, spec: Partial<AgentSpec> = {}): Promise<Agent> =>
-    agents.start({
-      conversation,
-      spec: { ...PLAIN, endpoint: model.endpoint, ...spec },
-      transcript,
-      workspace,
-      fence: fence(1),
-      priority: 'turn',
-    });
+  const specWith: World['specWith'] = (spec = {}) => ({ ...PLAIN, endpoint: model.endpoint, ...spec });
+  const start: World['start'] = (transcript, spec, place = { conversation, workspace }) =>
+    agents.start({ ...place, spec: specWith(spec), transcript, fence: fence(1), priority: 'turn' });
   return {
     model,
     agents,
@@ -95,10 +95,11 @@ export async function makeWorld(deps: Partial<ClaudeAgentsDeps> = {}): Promise<W
     dataDir,
     workspace,
     ownerId,
+    specWith,
     start,
-    async startNew(spec) {
-      const sessionId = newSessionId();
-      const agent = await start({ kind: 'new', sessionId }, spec);
+    async startNew(spec, place) {
+      const sessionId = agents.nextSessionId(specWith(spec));
+      const agent = await start({ kind: 'new', sessionId }, spec, place);
       return Object.defineProperty(agent, 'sessionId', { value: sessionId }) as Agent & {
         sessionId: SessionId;
       };

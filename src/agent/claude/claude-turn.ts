@@ -68,7 +68,7 @@ export function makeClaudeTurn(
   }
 
   async function* run(): AsyncGenerator<AgentEvent> {
-    claude.mirror.beginTurn(prompt.fence);
+    claude.mirror.beginTurn({ conversation: claude.conversation, fence: prompt.fence });
     claude.prompts.push(toUserMessage(prompt));
     const outcome = yield* readMessages();
     const lastEntry = await claude.mirror.endTurn();

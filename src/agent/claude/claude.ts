@@ -1,23 +1,28 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import { newAgentId } from '../../base/ids.ts';
+import { toError } from '../../base/errors.ts';
+import { newAgentId, newSessionId } from '../../base/ids.ts';
 import type { AgentId, ConversationKey, Instant } from '../../base/terms.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import {
   type Agent,
   type AgentRegistry,
+  type AgentSpec,
   AgentStartFailed,
   type AgentStartRequest,
   type Agents,
   type TranscriptStore,
 } from '../agent.ts';
-import { makeFamilies } from '../families.ts';
+import { type Families, makeFamilies } from '../families.ts';
 import { systemProcessTable } from '../process-table.ts';
+import { makeSpares } from '../spares.ts';
 import { makeStartGate } from '../start-gate.ts';
 import { makeClaudeAgent } from './claude-agent.ts';
-import { type ClaudeProcessDeps, startClaudeProcess } from './claude-process.ts';
+import { type ClaudeProcess, startClaudeProcess } from './claude-process.ts';
+import { type ClaudeSpare, startClaudeSpare } from './claude-spare.ts';
+import { toDetail } from './detail.ts';
 import { systemLookUp } from './guard-web-fetch.ts';
+import type { LaunchDeps } from './launch.ts';
+import { reap } from './reap.ts';
 
 export type ClaudeAgentsDeps = {
   /** Folder of the agents' homes, `DATA_DIR/agents`; nothing else may be kept in it. */
@@ -61,9 +66,9 @@ type LiveAgent = {
 
 /** Agents that are Claude processes, run by the Agent SDK. */
 export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
-  const { clock, registry, metrics } = deps;
+  const { clock, registry, metrics, log } = deps;
   const families = makeFamilies({ table: systemProcessTable(process.platform), clock, self: process.pid });
-  const processDeps: ClaudeProcessDeps = {
+  const launchDeps: LaunchDeps = {
     ...deps,
     apiRetries: deps.apiRetries ?? API_RETRIES,
     startLimitMs: deps.startLimitMs ?? START_LIMIT_MS,
@@ -75,27 +80,31 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
   const gate = makeStartGate(deps.startsAtOnce);
   const starting = new Map<AgentId, Promise<unknown>>();
   const live = new Map<AgentId, LiveAgent>();
-  let memory = {
-    at: Number.NEGATIVE_INFINITY,
-    mb: new Map<AgentId, number>() as ReadonlyMap<AgentId, number>,
-  };
+  const spares = makeSpares<ClaudeSpare>({ start: startSpare, clock, log });
+  const memoryMb = makeMemorySample(families, clock);
   let stopping = false;
 
-  async function startNow(id: AgentId, request: AgentStartRequest): Promise<Agent> {
-    if (stopping) throw new AgentStartFailed('failed', 'the server is stopping');
-    const kind = request.transcript.kind === 'new' ? 'new' : 'resumed';
-    const { sessionId } = request.transcript;
-    const claude = await startClaudeProcess(id, request, processDeps).catch((error: unknown) => {
-      metrics.agentStarts.inc({ kind, result: 'failed' });
-      throw error;
+  const isOurs = (id: AgentId) => live.has(id) || starting.has(id) || spares.ids().includes(id);
+
+  function startSpare(id: AgentId, spec: AgentSpec, isWanted: () => boolean): Promise<ClaudeSpare> {
+    return gate.run('spare', async () => {
+      if (stopping || !isWanted()) throw new AgentStartFailed('failed', 'nobody wants it any more');
+      return await startClaudeSpare(id, spec, launchDeps);
     });
-    metrics.agentStarts.inc({ kind, result: 'started' });
-    const agent = makeClaudeAgent(claude, { ...agentDeps, id, start: kind, sessionId, onClosed });
-    live.set(id, { agent, conversation: request.conversation, startedAt: clock.now() });
+  }
+
+  /** Makes the conversation's agent of a process that has answered. */
+  async function adopt(
+    id: AgentId,
+    start: Agent['start'],
+    claude: ClaudeProcess,
+    { conversation, transcript: { sessionId } }: AgentStartRequest,
+  ): Promise<Agent> {
+    metrics.agentStarts.inc({ kind: start, result: 'started' });
+    const agent = makeClaudeAgent(claude, { ...agentDeps, id, start, sessionId, onClosed });
+    live.set(id, { agent, conversation, startedAt: clock.now() });
     metrics.agents.set(live.size);
-    await registry
-      .started({ id, pid: agent.pid, conversation: request.conversation, sessionId })
-      .catch(giveUp);
+    await registry.started({ id, pid: agent.pid, conversation, sessionId }).catch(giveUp);
     return agent;
 
     async function onClosed(): Promise<void> {
@@ -109,55 +118,86 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     }
   }
 
-  async function sampleMemory(): Promise<ReadonlyMap<AgentId, number>> {
-    const now = clock.now();
-    if (now - memory.at >= MEMORY_FRESH_MS)
-      memory = { at: now, mb: await families.memoryMb([...live.keys()]) };
-    return memory.mb;
+  function track(id: AgentId, started: Promise<Agent>): Promise<Agent> {
+    const tracked = started.finally(() => starting.delete(id));
+    starting.set(id, tracked);
+    return tracked;
+  }
+
+  function startPlainly(request: AgentStartRequest): Promise<Agent> {
+    const id = newAgentId();
+    const kind = request.transcript.kind === 'new' ? 'new' : 'resumed';
+    async function startNow(): Promise<Agent> {
+      if (stopping) throw new AgentStartFailed('failed', 'the server is stopping');
+      const claude = await startClaudeProcess(id, request, launchDeps).catch((error: unknown) => {
+        metrics.agentStarts.inc({ kind, result: 'failed' });
+        throw error;
+      });
+      return adopt(id, kind, claude, request);
+    }
+    return track(id, gate.run(request.priority, startNow));
+  }
+
+  /** No process is started, so nobody is asked for admission; a claim that is refused becomes a plain start. */
+  async function claim(spare: ClaudeSpare, request: AgentStartRequest): Promise<Agent> {
+    const claimed = await spare.claim(request).catch(toError);
+    if (!(claimed instanceof Error)) return adopt(spare.id, 'spare', claimed, request);
+    metrics.agentStarts.inc({ kind: 'spare', result: 'failed' });
+    log.warn({ agent: spare.id, reason: toDetail(claimed.message) }, 'a spare was not claimed');
+    spares.refused(request.spec);
+    return startPlainly(request);
   }
 
   return {
     start(request) {
-      const id = newAgentId();
-      const started = gate
-        .run(request.priority, () => startNow(id, request))
-        .finally(() => starting.delete(id));
-      starting.set(id, started);
-      return started;
+      const { kind, sessionId } = request.transcript;
+      const spare = kind === 'new' ? spares.take(sessionId, request.spec) : null;
+      return spare === null ? startPlainly(request) : track(spare.id, claim(spare, request));
+    },
+    nextSessionId: (spec) => spares.promise(spec) ?? newSessionId(),
+    keepSpares(specs) {
+      if (!stopping) spares.keep(specs);
     },
 
-    // None are kept yet.
-    keepSpares() {},
-
     async census() {
-      const memoryMb = await sampleMemory();
-      return [...live].map(([id, { agent, conversation, startedAt }]) => {
-        return { id, pid: agent.pid, conversation, startedAt, rssMb: memoryMb.get(id) ?? null };
+      const parked = spares.parked().map(({ spare, since }) => ({ ...spare, conversation: null, since }));
+      const agents = [...live.values()].map(({ agent: { id, pid }, conversation, startedAt }) => {
+        return { id, pid, conversation, since: startedAt };
+      });
+      const all = [...agents, ...parked];
+      const measured = await memoryMb(all.map(({ id }) => id));
+      return all.map(({ id, pid, conversation, since }) => {
+        return { id, pid, conversation, startedAt: since, rssMb: measured.get(id) ?? null };
       });
     },
 
     async reap() {
-      const ours = new Set([...live.keys(), ...starting.keys()]);
-      const left = await families.owned(deps.ownerId, ours);
-      let processes = 0;
-      for (const id of left) processes += await families.end(id);
-      await mkdir(deps.homes, { recursive: true, mode: 0o700 });
-      const homes = (await readdir(deps.homes)) as AgentId[]; // Every home is named after its agent.
-      for (const id of homes) {
-        if (live.has(id) || starting.has(id)) continue;
-        await rm(join(deps.homes, id), { recursive: true, force: true });
-      }
-      for (const id of new Set([...left, ...homes])) if (!ours.has(id)) await registry.ended(id);
-      metrics.familiesReaped.inc(left.length);
-      return { families: left.length, processes };
+      const reaped = await reap({ ...deps, families, isOurs });
+      metrics.familiesReaped.inc(reaped.families);
+      return reaped;
     },
 
     async closeAll() {
       stopping = true;
+      const sparesClosed = spares.closeAll();
       await Promise.allSettled(starting.values());
-      const closed = await Promise.allSettled([...live.values()].map(({ agent }) => agent.close()));
-      const failures = closed.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+      const closed = [sparesClosed, ...[...live.values()].map(({ agent }) => agent.close())];
+      const ends = await Promise.allSettled(closed);
+      const failures = ends.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
       if (failures.length > 0) throw new AggregateError(failures, 'not every agent ended');
     },
+  };
+}
+
+/** Measures the families at most every five seconds. */
+function makeMemorySample(families: Families, clock: Clock) {
+  let sampledAt = Number.NEGATIVE_INFINITY;
+  let sample: Promise<ReadonlyMap<AgentId, number>> = Promise.resolve(new Map());
+  return (ids: readonly AgentId[]): Promise<ReadonlyMap<AgentId, number>> => {
+    const now = clock.now();
+    if (now - sampledAt < MEMORY_FRESH_MS) return sample;
+    sampledAt = now;
+    sample = families.memoryMb(ids);
+    return sample;
   };
 }

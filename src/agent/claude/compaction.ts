@@ -22,7 +22,7 @@ export async function compact(
   { clock, compactionLimitMs }: { readonly clock: Clock; readonly compactionLimitMs: number },
 ): Promise<Compacted> {
   const prompt = toCommand();
-  claude.mirror.beginTurn(fence);
+  claude.mirror.beginTurn({ conversation: claude.conversation, fence });
   claude.prompts.push(prompt);
   const heard = await within(clock, compactionLimitMs, readToResult(claude, prompt.uuid));
   const lastEntry = await claude.mirror.endTurn();

@@ -9,7 +9,7 @@ import { makeTranscriptMirror } from './transcript-mirror.ts';
 const conversation = 'builtin:1:bot' as ConversationKey;
 const sessionId = newSessionId();
 const key = { projectKey: '-workspace', sessionId };
-const fence = (value: number) => value as Fence;
+const owner = (fence: number) => ({ conversation, fence: fence as Fence });
 const entry = (uuid: string, type = 'user') => ({ type, uuid });
 
 function makeWorld(resumeAt: string | null = null) {
@@ -18,7 +18,6 @@ function makeWorld(resumeAt: string | null = null) {
   let fencedOut = 0;
   const mirror = makeTranscriptMirror({
     transcripts,
-    conversation,
     home,
     resumeAt: resumeAt as EntryId | null,
     onFencedOut: () => fencedOut++,
@@ -31,18 +30,18 @@ describe('the mirror of a transcript', () => {
   it('writes under the fence of the running turn and knows its last entry', async () => {
     const { mirror, transcripts, stored } = makeWorld();
     transcripts.seize(5);
-    mirror.beginTurn(fence(5));
+    mirror.beginTurn(owner(5));
     await mirror.store.append(key, [entry('a'), entry('b'), { type: 'last-prompt' }]);
     await mirror.store.append({ ...key, subpath: 'subagents/x' }, [entry('c')]);
     expect(await mirror.endTurn()).toBe('b');
     expect(stored()).toEqual(['a', 'b', undefined]);
-    mirror.beginTurn(fence(6));
+    mirror.beginTurn(owner(6));
     expect(await mirror.endTurn()).toBeNull();
   });
 
   it('waits for entries on their way', async () => {
     const { mirror } = makeWorld();
-    mirror.beginTurn(fence(1));
+    mirror.beginTurn(owner(1));
     void mirror.store.append(key, [entry('a')]);
     void mirror.store.append(key, [entry('b')]);
     expect(await mirror.endTurn()).toBe('b');
@@ -53,7 +52,7 @@ describe('the mirror of a transcript', () => {
     await mirror.store.append(key, [entry('early')]);
     expect(stored()).toEqual([]);
     transcripts.seize(9);
-    mirror.beginTurn(fence(9));
+    mirror.beginTurn(owner(9));
     await mirror.store.append(key, [entry('later')]);
     expect(stored()).toEqual(['early', 'later']);
   });
@@ -61,7 +60,7 @@ describe('the mirror of a transcript', () => {
   it('keeps the order when a write fails and is tried again', async () => {
     const { mirror, transcripts, stored } = makeWorld();
     await mirror.store.append(key, [entry('early')]);
-    mirror.beginTurn(fence(1));
+    mirror.beginTurn(owner(1));
     transcripts.failWith(new Error('busy'));
     await expect(mirror.store.append(key, [entry('later')])).rejects.toThrow('busy');
     transcripts.failWith(null);
@@ -72,7 +71,7 @@ describe('the mirror of a transcript', () => {
 
   it('says once that the lease is lost, and keeps nothing more', async () => {
     const { mirror, transcripts, stored, fencedOut } = makeWorld();
-    mirror.beginTurn(fence(1));
+    mirror.beginTurn(owner(1));
     transcripts.seize(2);
     await mirror.store.append(key, [entry('a')]);
     await mirror.store.append(key, [entry('b')]);
@@ -84,7 +83,7 @@ describe('the mirror of a transcript', () => {
 
   it('writes the copy that the process resumes into its home, sub-agents beside it, and hands the SDK none', async () => {
     const { mirror, home } = makeWorld();
-    mirror.beginTurn(fence(1));
+    mirror.beginTurn(owner(1));
     await mirror.store.append(key, [
       entry('a'),
       { type: 'cost-state', totalCostUSD: 5 },
@@ -110,7 +109,7 @@ describe('the mirror of a transcript', () => {
     ],
   ])('writes nothing of what came after the entry that is gone back to: %s', async (at, copy) => {
     const { mirror, home } = makeWorld(at);
-    mirror.beginTurn(fence(1));
+    mirror.beginTurn(owner(1));
     await mirror.store.append(key, [entry('a'), entry('b'), { type: 'last-prompt' }, entry('c')]);
     await mirror.store.load(key);
     expect(readFileSync(`${home}/projects/-workspace/${sessionId}.jsonl`, 'utf8')).toBe(copy);
@@ -118,7 +117,7 @@ describe('the mirror of a transcript', () => {
 
   it('writes no sub-agent out of its session', async () => {
     const { mirror } = makeWorld();
-    mirror.beginTurn(fence(1));
+    mirror.beginTurn(owner(1));
     await mirror.store.append(key, [entry('a')]);
     await mirror.store.append({ ...key, subpath: '../../../way-out' }, [entry('b')]);
     await expect(mirror.store.load(key)).rejects.toThrow('leaves its session');

@@ -1,20 +1,20 @@
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { LeaseLost } from '../../base/errors.ts';
-import type { ConversationKey, EntryId, Fence, SessionId } from '../../base/terms.ts';
-import type { TranscriptEntry, TranscriptStore } from '../agent.ts';
+import type { EntryId, SessionId } from '../../base/terms.ts';
+import type { TranscriptEntry, TranscriptOwner, TranscriptStore } from '../agent.ts';
 import { writeLocalCopy } from './local-copy.ts';
 
 /**
  * Our side of the SDK's `SessionStore` for one process.
  *
  * Entries of a running turn go to the transcript store under the turn's fence. Between turns nobody holds the
- * conversation, so what the process writes then waits for the next turn's fence, and is dropped with the process:
+ * conversation, and a spare has none; so what the process writes then waits for the next turn's fence, and is dropped with the process:
  * it is bookkeeping, and a resume goes back to the settled entry anyway.
  */
 export type TranscriptMirror = {
   readonly store: SessionStore;
-  /** From now on entries carry this fence. */
-  beginTurn(fence: Fence): void;
+  /** From now on entries belong to this conversation, under this fence. */
+  beginTurn(owner: TranscriptOwner): void;
   /** The last entry that the turn left in the main transcript; null when none arrived. Waits for those on their way. */
   endTurn(): Promise<EntryId | null>;
   /** True once an entry was refused because the turn's lease is lost. */
@@ -23,7 +23,6 @@ export type TranscriptMirror = {
 
 export type TranscriptMirrorDeps = {
   readonly transcripts: TranscriptStore;
-  readonly conversation: ConversationKey;
   readonly home: string;
   /** Where a resumed session goes on; null for a new one. */
   readonly resumeAt: EntryId | null;
@@ -43,19 +42,18 @@ const MOST_WAITING_BATCHES = 100;
 export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirror {
   const waiting: Batch[] = [];
   let lastWrite: Promise<void> = Promise.resolve();
-  let fence: Fence | null = null;
+  let owner: TranscriptOwner | null = null;
   let lastEntry: EntryId | null = null;
   let fencedOut = false;
 
-  async function write(batch: Batch, under: Fence): Promise<void> {
-    const owner = { conversation: deps.conversation, fence: under };
-    await deps.transcripts.append(owner, batch.sessionId, batch.subpath, batch.entries);
+  async function write(batch: Batch, under: TranscriptOwner): Promise<void> {
+    await deps.transcripts.append(under, batch.sessionId, batch.subpath, batch.entries);
     const last = batch.entries.findLast((entry) => entry.uuid !== undefined)?.uuid;
     if (batch.subpath === null && last !== undefined) lastEntry = last as EntryId;
   }
 
   /** A batch is taken off only when it is written: the SDK calls again after a failure, with the later batch alone. */
-  async function writeInOrder(batch: Batch, under: Fence): Promise<void> {
+  async function writeInOrder(batch: Batch, under: TranscriptOwner): Promise<void> {
     while (waiting[0] !== undefined) {
       await write(waiting[0], under);
       waiting.shift();
@@ -65,13 +63,13 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
 
   async function append(batch: Batch): Promise<void> {
     if (fencedOut) return;
-    if (fence === null) {
+    if (owner === null) {
       waiting.push(batch);
       if (waiting.length > MOST_WAITING_BATCHES) waiting.shift();
       return;
     }
     try {
-      await writeInOrder(batch, fence);
+      await writeInOrder(batch, owner);
     } catch (error) {
       if (!(error instanceof LeaseLost)) throw error;
       fencedOut = true;
@@ -100,12 +98,12 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
       },
     },
     beginTurn(next) {
-      fence = next;
+      owner = next;
       lastEntry = null;
     },
     async endTurn() {
       await lastWrite;
-      fence = null;
+      owner = null;
       return lastEntry;
     },
     fencedOut: () => fencedOut,

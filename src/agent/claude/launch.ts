@@ -1,0 +1,100 @@
+import { mkdir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { Clock } from '../../base/clock.ts';
+import type { AgentId } from '../../base/terms.ts';
+import { type AgentSpec, AgentStartFailed, type TranscriptStart, type TranscriptStore } from '../agent.ts';
+import type { Families } from '../families.ts';
+import { saysNoTranscript } from './classify-result.ts';
+import { toDetail } from './detail.ts';
+import { toEnvironment } from './environment.ts';
+import { guardWebFetch, type LookUp } from './guard-web-fetch.ts';
+import { toOptions } from './options.ts';
+import { makePromptQueue, type PromptQueue } from './prompt-queue.ts';
+import { spawnProcess, type WatchedProcess } from './spawn-process.ts';
+import { makeTranscriptMirror, type TranscriptMirror } from './transcript-mirror.ts';
+
+export type LaunchDeps = {
+  /** Folder of the homes, one for each process. */
+  readonly homes: string;
+  readonly ownerId: string;
+  readonly baseEnv: Readonly<Record<string, string>>;
+  readonly apiRetries: number;
+  readonly startLimitMs: number;
+  /** Instead of the SDK's own; for tests. */
+  readonly executable: string | null;
+  readonly transcripts: TranscriptStore;
+  readonly families: Families;
+  readonly lookUp: LookUp;
+  readonly clock: Clock;
+};
+
+/** All that a process gets from us, before the SDK starts it. */
+export type Launch = {
+  readonly options: Options;
+  readonly prompts: PromptQueue;
+  readonly mirror: TranscriptMirror;
+  /** Null until the SDK has started it. */
+  readonly process: () => WatchedProcess | null;
+  /** Ends the family, lets the SDK close its end, deletes the home. Rejects when somebody outlives KILL. */
+  remove(closeSession: () => void): Promise<void>;
+};
+
+/** Makes the home of a process, and its options but for the working directory. */
+export async function prepareLaunch(
+  id: AgentId,
+  spec: AgentSpec,
+  transcript: TranscriptStart,
+  deps: LaunchDeps,
+): Promise<Launch> {
+  const home = await makeHome(join(deps.homes, id));
+  let started: WatchedProcess | null = null;
+  const prompts = makePromptQueue();
+  const mirror = makeTranscriptMirror({
+    transcripts: deps.transcripts,
+    home,
+    resumeAt: transcript.kind === 'resume' ? transcript.at : null,
+    onFencedOut: () => started?.child.kill('SIGKILL'),
+  });
+  const marks = { ownerId: deps.ownerId, agentId: id };
+  return {
+    options: {
+      ...toOptions(spec, transcript),
+      env: toEnvironment({ base: deps.baseEnv, spec, home, apiRetries: deps.apiRetries, ...marks }),
+      sessionStore: mirror.store,
+      hooks: { PreToolUse: [guardWebFetch(deps.lookUp, deps.clock)] },
+      ...(deps.executable === null ? {} : { pathToClaudeCodeExecutable: deps.executable }),
+      spawnClaudeCodeProcess(options) {
+        started = spawnProcess(options);
+        return started.child;
+      },
+    },
+    prompts,
+    mirror,
+    process: () => started,
+    async remove(closeSession) {
+      prompts.end();
+      await deps.families.end(id);
+      closeSession();
+      await rm(home, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+/** Why a process did not come up, with its own last words. */
+export function toStartFailure(failure: Error, watched: WatchedProcess | null): AgentStartFailed {
+  const reason = saysNoTranscript(failure.message) ? 'no-transcript' : 'failed';
+  const detail = toDetail([failure.message, watched?.lastWords() ?? ''].join('; '));
+  return new AgentStartFailed(reason, detail, { cause: failure });
+}
+
+/** Paths without links: the process reports entries by path, and the SDK knows them by the path that it was given. */
+async function makeHome(path: string): Promise<string> {
+  await makeFolder(join(path, 'tmp'));
+  return await realpath(path);
+}
+
+export async function makeFolder(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return await realpath(path);
+}
