@@ -70,6 +70,25 @@ describe('a turn of a live agent', () => {
     expect(await answerTo(agent, 'still there?')).toContain('You said: “still there?”');
   });
 
+  it('ends at its budget, with what there is, and its agent with it', async () => {
+    const { startNew } = await makeWorld();
+    const agent = await startNew({ maxBudgetUsd: 0.0001 });
+    const { ended } = await say(agent, 'use tool Glob with {"pattern":"*"} 5 times');
+    expect(ended.end).toEqual({ kind: 'limit', limit: 'budget', text: 'I will use the tool Glob.' });
+    expect(ended.usage.costUsd).toBeGreaterThan(0.0001);
+    expect(agent.alive).toBe(false);
+  });
+
+  it('leaves at least half of its budget to the next, or closes its agent', async () => {
+    const { startNew } = await makeWorld();
+    const { ended } = await say(await startNew(), 'hello');
+    const frugal = await startNew({ maxBudgetUsd: ended.usage.costUsd * 3 });
+    await answerTo(frugal, 'hello');
+    expect(frugal.alive).toBe(true);
+    await answerTo(frugal, 'hello');
+    expect(frugal.alive).toBe(false);
+  });
+
   it('runs one turn at a time', async () => {
     const { startNew } = await makeWorld();
     const agent = await startNew();

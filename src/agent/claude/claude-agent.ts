@@ -12,6 +12,8 @@ export type ClaudeAgentDeps = {
   readonly id: AgentId;
   readonly start: Agent['start'];
   readonly sessionId: SessionId;
+  /** `AgentSpec.maxBudgetUsd` */
+  readonly budgetUsd: number | undefined;
   readonly clock: Clock;
   readonly compactionLimitMs: number;
   readonly log: Telemetry['log'];
@@ -65,14 +67,17 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
     if (!isBusy()) closeByItself();
   });
 
-  /** False while a turn runs and after one that died: whoever leaves then leaves an agent that nobody may use. */
+  /** False while a turn runs, and after one that left an agent that nobody may use: the agent closes by itself then. */
   let isTrusted = true;
   const isAlive = () => !exited && closing === null;
+
+  /** The SDK's budget is the process's, so the next turn would have too little of it. */
+  const isHalfSpent = (costUsd: number) => deps.budgetUsd !== undefined && costUsd * 2 > deps.budgetUsd;
 
   /** What the turn's last event leaves behind. */
   function settle(event: Extract<AgentEvent, { kind: 'ended' }>): void {
     before = { sessionId: event.sessionId, total: event.cumulative };
-    isTrusted = event.end.kind !== 'died';
+    isTrusted = event.end.kind !== 'died' && !isHalfSpent(event.cumulative.costUsd);
     turn = null;
   }
 

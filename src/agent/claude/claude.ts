@@ -98,10 +98,11 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     id: AgentId,
     start: Agent['start'],
     claude: ClaudeProcess,
-    { conversation, transcript: { sessionId } }: AgentStartRequest,
+    { conversation, spec, transcript: { sessionId } }: AgentStartRequest,
   ): Promise<Agent> {
+    const facts = { id, start, sessionId, budgetUsd: spec.maxBudgetUsd };
     metrics.agentStarts.inc({ kind: start, result: 'started' });
-    const agent = makeClaudeAgent(claude, { ...agentDeps, id, start, sessionId, onClosed });
+    const agent = makeClaudeAgent(claude, { ...agentDeps, ...facts, onClosed });
     live.set(id, { agent, conversation, startedAt: clock.now() });
     metrics.agents.set(live.size);
     await registry.started({ id, pid: agent.pid, conversation, sessionId }).catch(giveUp);
