@@ -25,6 +25,7 @@ import type { Chat, RoomMessage, RoomStore } from './chat/chat.ts';
 import type { Config } from './config.ts';
 import { makeSender } from './outbox/sender.ts';
 import { makeQueue, type Queue } from './queue/queue.ts';
+import { makeCacheFiles } from './session/cache-files.ts';
 import { makeEndpoints, makeSessions, type Sessions } from './session/session.ts';
 import { makeWorkspaces } from './session/workspaces.ts';
 import { lockFolder } from './store/sqlite/lock.ts';
@@ -236,7 +237,8 @@ async function buildEngine(config: Config, deps: EngineDeps) {
   closers.push(() => agents.closeAll());
 
   const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
-  const sessions = makeSessions({
+  const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
+  const engine = makeSessions({
     records: store.sessions,
     transcripts: store.transcripts,
     history: store.history,
@@ -262,7 +264,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
       stateless: config.sessionMode === 'stateless',
     },
   });
-  const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
+  const sessions = withCacheFiles(config, engine, turnEvents, deps);
   const turnDeps = {
     inbox: store.inbox,
     sessions,
@@ -294,6 +296,29 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     },
   });
   return { agents, sessions, sender, queue, turnEvents };
+}
+
+/** Where a folder for them is configured, the predecessor's session files follow each turn and each forget. */
+function withCacheFiles(
+  config: Config,
+  sessions: Sessions,
+  turnEvents: Bus<TurnEvent>,
+  { store, log, closers }: EngineDeps,
+): Sessions {
+  if (config.sessionCacheDir === null) return sessions;
+  const { sessionCacheDir: dir, timeZone } = config;
+  const files = makeCacheFiles({ dir, records: store.sessions, timeZone, log });
+  closers.push(() => files.close());
+  turnEvents.subscribe(({ type, conversation }) => {
+    if (type === 'turn.finished' || type === 'turn.failed') files.changed(conversation);
+  });
+  return {
+    ...sessions,
+    async forget(conversation) {
+      await sessions.forget(conversation);
+      files.changed(conversation);
+    },
+  };
 }
 
 type HttpParts = Awaited<ReturnType<typeof buildEngine>> &

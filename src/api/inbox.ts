@@ -2,11 +2,12 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
+import { toLegacyRoomId } from '../base/legacy-room-id.ts';
 import type { ConversationKey, InboxId } from '../base/terms.ts';
 import type { InboxState } from '../inbox/inbox.ts';
 import { sendProblem } from './problems.ts';
 import type { InboxViews, SeenMessage } from './views.ts';
-import { legacyRoomId, toIso, toLegacyRoomId } from './wire.ts';
+import { legacyRoomId, toIso } from './wire.ts';
 
 export type InboxRoutesDeps = {
   readonly inboxViews: InboxViews;

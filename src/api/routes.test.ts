@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AS_ADMIN, type Doors, makeBot, openDoors } from '../../test/fixtures/front-doors.ts';
+import { toLegacyRoomId } from '../base/legacy-room-id.ts';
 import { botId, type ConversationKey, type InboxId, type SessionId } from '../base/terms.ts';
 import type { TurnRecord } from '../turn/turn.ts';
-import { toLegacyRoomId } from './wire.ts';
 
 let doors: Doors;
 beforeEach(async () => {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { parseConversationKey } from '../base/conversation.ts';
+import { toLegacyRoomId } from '../base/legacy-room-id.ts';
 import type { ConversationKey, Instant, SessionId, Start, Tier } from '../base/terms.ts';
 import type { SessionState } from '../session/session.ts';
-import { legacyRoomId, secondsBetween, start, tier, toIso, toLegacyRoomId } from './wire.ts';
+import { legacyRoomId, secondsBetween, start, tier, toIso } from './wire.ts';
 
 /** One conversation that has a session record, and what lives of it now. */
 export type SessionFacts = {

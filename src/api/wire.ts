@@ -15,11 +15,6 @@ export const problemBody = z.looseObject({
 /** As the predecessor had it: a room's number where its id is one. */
 export const legacyRoomId = z.union([z.int(), z.string()]);
 
-export function toLegacyRoomId(room: string): number | string {
-  const number = Number(room);
-  return Number.isSafeInteger(number) && String(number) === room ? number : room;
-}
-
 export const tier = z.enum(['hot', 'warm', 'cold']);
 export const start = z.enum(['reused', 'rewarmed', 'resumed', 'spare', 'new']);
 
