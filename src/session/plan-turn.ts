@@ -11,7 +11,9 @@ export async function planTurn(lease: Lease, bot: Bot, engine: SessionEngine): P
   const { conversation } = lease;
   const current = engine.live.get(conversation);
   const record = current?.record ?? (await engine.records.current(conversation));
-  const spec = toAgentSpec(bot, engine.endpoints.choose(conversation));
+  const chosen = engine.endpoints.choose(conversation);
+  const model = chosen.model ?? (await engine.models.get(conversation));
+  const spec = toAgentSpec(bot, { ...chosen, model });
   const fingerprint = fingerprintOf(spec, engine.sdkVersion);
   const live = current && {
     healthy: current.agent.alive,

@@ -15,6 +15,7 @@ import type { Bot } from '../bots/bots.ts';
 import type { Leases } from '../cluster/cluster.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Endpoints } from './endpoints.ts';
+import type { ModelChoices } from './models.ts';
 import type { Tail } from './read-tail.ts';
 
 /**
@@ -141,6 +142,8 @@ export type Sessions = {
   rewarm(lease: Lease, bot: Bot): Promise<boolean>;
   /** Shortens what the conversation's live process remembers. */
   compact(lease: Lease): Promise<CompactOutcome>;
+  /** The model chosen for a conversation, from its next turn on. */
+  readonly model: ModelChoices;
   /** Closes processes whose conversation is older than its time to live, that are worn, or too much for the machine. */
   sweep(): Promise<void>;
   live(): readonly LiveSession[];
@@ -166,6 +169,7 @@ export type SessionDeps = {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly endpoints: Endpoints;
+  readonly models: ModelChoices;
   /** Share of the machine's memory (the container's, where there is one) that is in use. */
   machineShare(): number;
   readonly sdkVersion: string;

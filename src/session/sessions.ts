@@ -2,6 +2,7 @@ import { compactSession } from './compact.ts';
 import { makeFailures, type SessionEngine } from './engine.ts';
 import { makeLiveAgents } from './live-agents.ts';
 import { makeMemory } from './memory.ts';
+import { makeModels } from './models.ts';
 import { loseSession, openSession } from './open-session.ts';
 import { planTurn } from './plan-turn.ts';
 import { rewarm } from './rewarm.ts';
@@ -12,7 +13,8 @@ export function makeSessions(deps: SessionDeps): Sessions {
   const { clock, telemetry, limits } = deps;
   const memory = makeMemory({ census: deps.agents.census, machineShare: deps.machineShare, limits });
   const live = makeLiveAgents({ memory, clock, telemetry });
-  const engine: SessionEngine = { ...deps, live, failures: makeFailures() };
+  const models = makeModels(deps.models);
+  const engine: SessionEngine = { ...deps, models, live, failures: makeFailures() };
   return {
     plan: (lease, bot) => planTurn(lease, bot, engine),
     open: (plan) => openSession(plan, engine),
@@ -24,10 +26,12 @@ export function makeSessions(deps: SessionDeps): Sessions {
       const lease = await deps.leases.seize(conversation);
       await live.close(conversation);
       await deps.records.forget(lease);
+      await models.set(conversation, null);
       await deps.deleteWorkspace(conversation);
       await deps.leases.release(lease);
     },
 
+    model: models,
     sweep: live.sweep,
     live: () => live.all().map(({ record, agent, busy }) => ({ record, agentId: agent.id, busy })),
 

@@ -1,0 +1,36 @@
+import type { ConversationKey } from '../base/terms.ts';
+
+/** Conversations whose choice is kept in memory at most; the others are read again. */
+const MOST_CACHED = 10_000;
+
+/** Where choices outlive a restart. */
+export type ModelChoices = {
+  get(conversation: ConversationKey): Promise<string | null>;
+  set(conversation: ConversationKey, model: string | null): Promise<void>;
+};
+
+/** The model that somebody chose for a conversation, until it is forgotten; null: its bot's own. */
+export function makeModels(choices: ModelChoices): ModelChoices {
+  const cache = new Map<ConversationKey, string | null>();
+
+  function keep(conversation: ConversationKey, model: string | null): void {
+    cache.delete(conversation);
+    cache.set(conversation, model);
+    const oldest = cache.keys().next().value;
+    if (cache.size > MOST_CACHED && oldest !== undefined) cache.delete(oldest);
+  }
+
+  return {
+    async get(conversation) {
+      const cached = cache.get(conversation);
+      if (cached !== undefined) return cached;
+      const model = await choices.get(conversation);
+      keep(conversation, model);
+      return model;
+    },
+    async set(conversation, model) {
+      await choices.set(conversation, model);
+      keep(conversation, model);
+    },
+  };
+}
