@@ -85,6 +85,9 @@ export type Chat = {
 
   /** Whether the author is a bot of that platform; null when nothing readable says so. */
   isBot(target: ReplyTarget, author: UserId): Promise<boolean | null>;
+
+  /** Whether the user is an administrator of that platform; null when nothing readable says so. */
+  isAdministrator(target: ReplyTarget, user: UserId): Promise<boolean | null>;
 };
 
 /**
@@ -113,6 +116,17 @@ export type RoomStore = {
   add(message: Omit<RoomMessage, 'id'>): Promise<RoomMessage>;
   /** Messages after `afterId` (null: the newest), oldest first, at most `limit`. */
   list(room: RoomId, afterId: number | null, limit: number): Promise<readonly RoomMessage[]>;
+};
+
+/** Rooms that bots were told of by Campfire's own authenticated webhooks; a direct one has no name. */
+export type BotRooms = {
+  note(
+    chat: ChatName,
+    bot: BotId,
+    room: { readonly roomId: RoomId; readonly roomName: string | null },
+  ): Promise<void>;
+  /** Those that were noted last come first. */
+  of(chat: ChatName, bot: BotId, limit: number): Promise<HeardQuestion['rooms']>;
 };
 
 /** Bot keys learned from authenticated webhooks, for bots whose file names none. Never logged. */

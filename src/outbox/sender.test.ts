@@ -30,6 +30,7 @@ function makeMemoryChat() {
     readOwn: async () => own,
     heard: async () => ({ kind: 'unreadable' }),
     isBot: async () => null,
+    isAdministrator: async () => null,
   };
   return {
     chat,

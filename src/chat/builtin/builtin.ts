@@ -49,5 +49,7 @@ export function makeBuiltinRoom({ store, botName, clock }: BuiltinRoomDeps): Cha
 
     // Only people write here; bots answer.
     isBot: async () => false,
+    // Whoever writes here says who they are; nobody checks it.
+    isAdministrator: async () => false,
   };
 }

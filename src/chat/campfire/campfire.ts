@@ -101,16 +101,30 @@ export function makeCampfire(deps: CampfireDeps): Chat & { close(): Promise<void
     return bots.get(userId) ?? null;
   }
 
-  /** The newest page of the room holds its latest authors; nobody's role changes to or from bot. */
+  /** Nobody's role changes to or from bot. */
   async function learnRoles(target: ReplyTarget): Promise<void> {
+    for (const { creator } of await readNewest(target)) bots.set(creator.id, creator.role === 'bot');
+  }
+
+  /** Asked anew each time: whoever is one today may be none tomorrow. */
+  async function isAdministrator(target: ReplyTarget, user: UserId): Promise<boolean | null> {
+    const userId = parseNumber(user);
+    if (userId === null) return null;
+    const stored = database?.isAdministrator(userId) ?? null;
+    if (stored !== null) return stored;
+    const written = (await readNewest(target)).find(({ creator }) => creator.id === userId);
+    return written === undefined ? null : written.creator.role === 'administrator';
+  }
+
+  /** The newest page of the room, which holds its latest authors; empty when it cannot be read. */
+  async function readNewest(target: ReplyTarget): Promise<readonly ListedMessage[]> {
     const room = parseNumber(target.roomId);
-    if (room === null || clock.now() < noListUntil) return;
+    if (room === null || clock.now() < noListUntil) return [];
     const key = await keyFor(target.botId);
-    if (typeof key === 'string') return;
+    if (typeof key === 'string') return [];
     const page = await readPage(exchange, { room, key, before: null, limitMs: ROLE_LIMIT_MS });
     if (page === 'absent') noListUntil = clock.now() + ABSENT_FOR_MS;
-    if (typeof page === 'string') return;
-    for (const { creator } of page) bots.set(creator.id, isBotRole(creator));
+    return typeof page === 'string' ? [] : page;
   }
 
   async function keyFor(bot: BotId): Promise<BotKey | 'none' | 'malformed'> {
@@ -130,12 +144,9 @@ export function makeCampfire(deps: CampfireDeps): Chat & { close(): Promise<void
       return hear({ exchange, database }, key, question);
     },
     isBot,
+    isAdministrator,
     close: () => exchange.close(),
   };
-}
-
-function isBotRole(creator: ListedMessage['creator']): boolean {
-  return creator.role === 'bot';
 }
 
 /** Forgets what was set first when it is full. */

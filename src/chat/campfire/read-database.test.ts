@@ -51,6 +51,15 @@ it.each([
   expect(open(RECORDED).isBot(user)).toBe(expected);
 });
 
+it.each([
+  [1, true],
+  [2, false],
+  [3, false],
+  [999, null],
+])('user %i being an administrator is %s', (user, expected) => {
+  expect(open(RECORDED).isAdministrator(user)).toBe(expected);
+});
+
 it('says that a missing, foreign or broken file cannot be read, and changes none', () => {
   const empty = join(folder, 'empty.sqlite3');
   const broken = join(folder, 'broken.sqlite3');

@@ -25,9 +25,12 @@ export type CampfireDatabase = {
   heardBy(userId: number, since: Instant): readonly HeardMessage[] | null;
   /** Null when there is no such user or the file is not readable now. */
   isBot(userId: number): boolean | null;
+  isAdministrator(userId: number): boolean | null;
 };
 
 const MessageRow = z.object({ id: z.number(), words: z.string().nullable(), html: z.string().nullable() });
+/** `users.role` of whoever may change people, rooms and bots. */
+const ADMINISTRATOR_ROLE = 1;
 const UserRow = z.object({ role: z.number() });
 
 /** `onUnreadable` hears SQLite's code and message when the file cannot be opened or is not Campfire's. */
@@ -41,6 +44,13 @@ export function makeCampfireDatabase(path: string, onUnreadable: (reason: string
       onUnreadable(error.message);
       return null;
     }
+  }
+
+  function hasRole(userId: number, role: number): boolean | null {
+    return ask((database) => {
+      const row = database.prepare('SELECT role FROM users WHERE id = ?').get(userId);
+      return row === undefined ? null : UserRow.parse(row).role === role;
+    });
   }
 
   return {
@@ -68,11 +78,8 @@ export function makeCampfireDatabase(path: string, onUnreadable: (reason: string
 
     heardBy: (userId, since) => ask((database) => readHeard(database, userId, since)),
 
-    isBot: (userId) =>
-      ask((database) => {
-        const row = database.prepare('SELECT role FROM users WHERE id = ?').get(userId);
-        return row === undefined ? null : UserRow.parse(row).role === BOT_ROLE;
-      }),
+    isBot: (userId) => hasRole(userId, BOT_ROLE),
+    isAdministrator: (userId) => hasRole(userId, ADMINISTRATOR_ROLE),
   };
 }
 
