@@ -278,6 +278,14 @@ describe.each(READABLE)('%s, read back', (_name, setup) => {
     expect(double.reads().length).toBeLessThanOrEqual(1);
     expect(await campfire.isBot(target, userId(999))).toBe(null);
   });
+
+  it('tells administrators from everybody else who wrote', async () => {
+    for (const user of [DAVID, KEVIN]) double.data.create(WATERCOOLER, user, { html: 'hi' });
+    expect(await campfire.isAdministrator(point.target, userId(DAVID))).toBe(true);
+    expect(await campfire.isAdministrator(point.target, userId(KEVIN))).toBe(false);
+    expect(await campfire.isAdministrator(point.target, userId('nobody'))).toBe(null);
+    expect(await campfire.isAdministrator(point.target, userId(999))).toBe(null);
+  });
 });
 
 describe(UNREADABLE[0], () => {
@@ -295,6 +303,7 @@ describe(UNREADABLE[0], () => {
   it('says nothing about who is a bot, and is not asked for it again and again', async () => {
     expect(await campfire.isBot(point.target, userId(FLEXO))).toBe(null);
     expect(await campfire.isBot(point.target, userId(FLEXO))).toBe(null);
+    expect(await campfire.isAdministrator(point.target, userId(KEVIN))).toBe(null);
     expect(double.reads()).toHaveLength(1);
     await clock.advance(600_000);
     expect(await campfire.isBot(point.target, userId(FLEXO))).toBe(null);
