@@ -14,7 +14,7 @@ import { type FakeClock, makeFakeClock } from '../fixtures/fake-clock.ts';
 import { type MemoryOutbox, makeMemoryOutbox, replyTo } from '../fixtures/memory-outbox.ts';
 
 const CHAT = chatName('campfire:test');
-const [KEVIN, BENDER, FLEXO] = [2, 3, 4];
+const [DAVID, KEVIN, BENDER, FLEXO] = [1, 2, 3, 4];
 const [WATERCOOLER, SECRET, DIRECT] = [2, 3, 4];
 
 type Setup = { readonly version: CampfireVersion; readonly database: boolean };
