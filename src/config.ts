@@ -47,6 +47,11 @@ export function loadConfig(cwd: string): ReadConfig {
   return readConfig({ ...readEnvFile(join(cwd, '.env')), ...process.env }, cwd);
 }
 
+/** Where the person stands who gave the command: `bin/firekeeper` itself changes into the checkout. */
+export function callersFolder(): string {
+  return process.env.INIT_CWD || process.cwd();
+}
+
 /** Pure. An empty value counts as not set; relative paths start at `cwd`. Throws `ConfigError`. */
 export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { makeTempFolder } from '../../test/setup/temp.ts';
 import type { AgentProbe } from '../agent/agent.ts';
+import { systemClock } from '../base/clock.ts';
+import { openSqlite } from '../store/sqlite/sqlite.ts';
 import { runCli } from './cli.ts';
 import type { CliDeps } from './command.ts';
 
@@ -18,6 +20,7 @@ async function run(args: readonly string[], given: Partial<CliDeps> = {}) {
   const err: string[] = [];
   const code = await runCli(args, {
     cwd,
+    callerCwd: cwd,
     out: (text) => out.push(text),
     err: (text) => err.push(text),
     start: async () => 0,
@@ -50,6 +53,11 @@ describe('any command', () => {
     [['bot', 'new', 'a', 'b'], 2],
     [['bot', 'new', '../up'], 2],
     [['bot', 'new', 'a', '--name'], 2],
+    [['backup'], 2],
+    [['backup', 'a', 'b'], 2],
+    [['restore'], 2],
+    [['restore', 'a', '--gently'], 2],
+    [['restore', '--help'], 0],
   ])('%j exits with %i and says how it is used', async (args, code) => {
     const said = await run(args);
     expect(said.code).toBe(code);
@@ -115,6 +123,61 @@ describe('bot new', () => {
     expect(err).toContain(file);
     expect(read(file)).toBe('mine');
     expect(existsSync(join(cwd, 'bots/a.yaml')) && file !== 'a.yaml').toBe(false);
+  });
+});
+
+describe('backup and restore', () => {
+  const from = (folder: string, args: readonly string[]) => run(args, { callerCwd: join(cwd, folder) });
+
+  async function makeDatabase(): Promise<void> {
+    mkdirSync(join(cwd, 'data'));
+    mkdirSync(join(cwd, 'backups'));
+    await (await openSqlite(join(cwd, 'data/firekeeper.sqlite'), systemClock)).close();
+  }
+
+  test('mean files where the caller stands, and the data folder of the checkout', async () => {
+    await makeDatabase();
+    const made = await from('backups', ['backup', 'monday', '--json']);
+    const file = join(cwd, 'backups/monday');
+    expect(made.code).toBe(0);
+    expect(JSON.parse(made.out)).toEqual({
+      ok: true,
+      file,
+      bytes: readFileSync(file).length,
+      conversations: 0,
+      files: 0,
+      left_out: [],
+    });
+    const refused = await from('backups', ['restore', 'monday', '--json']);
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.out)).toMatchObject({ ok: false, reason: expect.stringContaining('--force') });
+    const restored = await from('backups', ['restore', 'monday', '--force']);
+    expect(restored).toMatchObject({ code: 0, err: '' });
+    expect(restored.out).toContain(join(cwd, 'data/before-restore-'));
+  });
+
+  test('tell people what was done and what was not', async () => {
+    await makeDatabase();
+    const told = await from('backups', ['backup', '../monday']);
+    expect(told).toMatchObject({ code: 0, out: expect.stringContaining(`Wrote ${join(cwd, 'monday')} (`) });
+    const again = await from('backups', ['backup', '../monday']);
+    expect(again).toMatchObject({ code: 1, out: '', err: expect.stringContaining('is there already') });
+    const missing = await from('.', ['restore', 'tuesday']);
+    expect(missing).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^Nothing was changed: there is no/),
+    });
+  });
+
+  test.each([
+    ['backup', 'pg_dump'],
+    ['restore', 'pg_restore'],
+  ])('%s of a Postgres database is for %s', async (command, tool) => {
+    configure({ DATABASE_URL: 'postgres://user:hush@localhost/fire' });
+    const { code, err } = await run([command, 'file']);
+    expect(code).toBe(1);
+    expect(err).toContain(tool);
+    expect(err).not.toContain('hush');
   });
 });
 

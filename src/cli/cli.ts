@@ -2,13 +2,15 @@
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { toError } from '../base/errors.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError, callersFolder } from '../config.ts';
+import { backup } from './backup.ts';
 import { botNew } from './bot-new.ts';
 import { type CliDeps, type Command, type CommandInput, type ExitCode, UsageError } from './command.ts';
 import { doctor } from './doctor.ts';
+import { restore } from './restore.ts';
 import { start } from './start.ts';
 
-const COMMANDS: readonly Command[] = [start, doctor, botNew];
+const COMMANDS: readonly Command[] = [start, doctor, botNew, backup, restore];
 
 /** Runs one command; everything it says goes through `deps`. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<ExitCode> {
@@ -91,6 +93,7 @@ function helpOf(command: Command): string {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   process.exitCode = await runCli(process.argv.slice(2), {
     cwd: process.cwd(),
+    callerCwd: callersFolder(),
     out: (text) => console.log(text),
     err: (text) => console.error(text),
     start: async () => (await import('../main.ts')).main(),

@@ -9,6 +9,8 @@ export type ExitCode = 0 | 1 | 2;
 export type CliDeps = {
   /** Where `.env` and relative paths start. */
   readonly cwd: string;
+  /** Where the caller stands: relative paths among the arguments start there. */
+  readonly callerCwd: string;
   /** One line, or several, to the standard output: what was asked for. */
   out(text: string): void;
   /** To the standard error: what went wrong. */

@@ -43,6 +43,11 @@ async function refuseNewer(db: Kysely<Schema>): Promise<void> {
     .selectFrom('kysely_migration')
     .select('name')
     .execute();
-  const unknown = done.find(({ name }) => !Object.hasOwn(MIGRATIONS, name));
-  if (unknown !== undefined) throw new DatabaseTooNew(unknown.name);
+  refuseUnknown(done.map(({ name }) => name));
+}
+
+/** Throws `DatabaseTooNew` when one of these migrations is none of ours. */
+export function refuseUnknown(names: readonly string[]): void {
+  const unknown = names.find((name) => !Object.hasOwn(MIGRATIONS, name));
+  if (unknown !== undefined) throw new DatabaseTooNew(unknown);
 }

@@ -89,3 +89,5 @@ export { type Database, DatabaseBusy } from './database.ts';
 export { DatabaseTooNew } from './migrate.ts';
 export type { LeftAgent } from './sql/agents.ts';
 export type { Meta } from './sql/meta.ts';
+export { type BackupOutcome, backUp } from './sqlite/backup.ts';
+export { type RestoreOutcome, restoreBackup } from './sqlite/restore.ts';
