@@ -34,6 +34,8 @@ export type IncomingMessage = {
   readonly messageId: string | null;
   readonly text: string;
   readonly receivedAt: Instant;
+  /** When it was sent: only for a late one, whose webhook did not come or was refused. */
+  readonly sentAt?: Instant;
 };
 
 /**
@@ -71,9 +73,17 @@ export type BuryReason = 'attempts' | 'too_old' | 'connection_trouble' | 'stoppe
 export type Inbox = {
   /**
    * Dedupe key and row in one transaction, synced to disk when this resolves. The same key with another author or
-   * other text is a new message (`idReused`): ids restart when a chat is restored. Rejects when the database does.
+   * other text is a new message (`idReused`): ids restart when a chat is restored. Between a late message and its
+   * webhook the text does not count: it may have been edited, and is read in another way. Rejects when the database does.
    */
   accept(message: IncomingMessage): Promise<AcceptOutcome>;
+
+  /** The ids of those that were accepted before, by id and author alone. */
+  known(
+    chat: ChatName,
+    bot: BotId,
+    messages: readonly { readonly messageId: string; readonly userId: UserId }[],
+  ): Promise<ReadonlySet<string>>;
 
   /**
    * Takes the oldest due message (with `same-author`: all due ones in a row from its author) to `running`, attempt + 1,

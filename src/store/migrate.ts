@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import * as main from '../../migrations/0001_main.ts';
 import * as money from '../../migrations/0002_money.ts';
 import * as views from '../../migrations/0003_views.ts';
+import * as late from '../../migrations/0004_late.ts';
 import type { Schema } from './schema.ts';
 
 /** Every migration there is, by its file's name; they run in the order of their numbers and never back. */
@@ -10,6 +11,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001_main': main,
   '0002_money': money,
   '0003_views': views,
+  '0004_late': late,
 };
 
 /** The database was written by a newer Firekeeper; nothing of it was touched. */

@@ -31,6 +31,7 @@ export type Schema = {
   readonly agents: AgentsTable;
   readonly room_messages: RoomMessagesTable;
   readonly bot_keys: BotKeysTable;
+  readonly bot_rooms: BotRoomsTable;
   readonly meta: { key: string; value: string };
 };
 
@@ -56,6 +57,8 @@ type InboxTable = {
   fence: Fence | null;
   told_longer_at: Instant | null;
   accepted_at: Instant;
+  /** When it was sent; only where it was accepted late. */
+  sent_at: Instant | null;
   ended_at: Instant | null;
   /** How it ended. */
   outcome: 'answered' | 'notice' | BuryReason | IgnoreReason | null;
@@ -173,6 +176,15 @@ type RoomMessagesTable = {
   html: string;
   plain_text: string;
   created_at: Instant;
+};
+
+type BotRoomsTable = {
+  chat: ChatName;
+  bot_id: BotId;
+  room_id: RoomId;
+  /** Null in a direct room. */
+  room_name: string | null;
+  heard_at: Instant;
 };
 
 type BotKeysTable = { chat: ChatName; bot_id: BotId; key: string };

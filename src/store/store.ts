@@ -2,7 +2,7 @@
 import type { AgentRegistry, TranscriptStore } from '../agent/agent.ts';
 import type { InboxViews, SessionViews } from '../api/api.ts';
 import type { Clock } from '../base/clock.ts';
-import type { BotKeys, RoomStore } from '../chat/chat.ts';
+import type { BotKeys, BotRooms, RoomStore } from '../chat/chat.ts';
 import type { Leases } from '../cluster/cluster.ts';
 import type { Arrivals } from '../commands/commands.ts';
 import type { Inbox } from '../inbox/inbox.ts';
@@ -13,6 +13,7 @@ import type { Database } from './database.ts';
 import { type LeftAgent, makeAgentRegistry, takeLeftAgents } from './sql/agents.ts';
 import { makeArrivals } from './sql/arrivals.ts';
 import { makeBotKeys } from './sql/bot-keys.ts';
+import { makeBotRooms } from './sql/bot-rooms.ts';
 import { makeHistory } from './sql/history.ts';
 import { makeInbox } from './sql/inbox.ts';
 import { makeInboxViews } from './sql/inbox-views.ts';
@@ -39,6 +40,7 @@ export type Store = {
   readonly agents: AgentRegistry;
   readonly roomMessages: RoomStore;
   readonly botKeys: BotKeys;
+  readonly botRooms: BotRooms;
   readonly meta: Meta;
   /** What operators' routes read beyond the ports above. */
   readonly views: { readonly sessions: SessionViews; readonly inbox: InboxViews };
@@ -74,6 +76,7 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     agents: makeAgentRegistry(database, clock),
     roomMessages: makeRoomMessages(database),
     botKeys: makeBotKeys(database),
+    botRooms: makeBotRooms(database, clock),
     meta: makeMeta(database),
     views: { sessions: makeSessionViews(database), inbox: makeInboxViews(database) },
     recover: () =>

@@ -59,6 +59,54 @@ export function inboxContract(make: MakeStoreUnderTest): void {
       }
     });
 
+    test('a late message and its webhook are one, whichever comes first and however its text is read', async () => {
+      const { inbox } = under.store;
+      const sent = messageOf({ messageId: '41', text: 'please  do' });
+      const late = { ...sent, text: 'please do', sentAt: 500 };
+      expect(await inbox.accept(sent)).toMatchObject({ kind: 'accepted' });
+      expect(await inbox.accept(late)).toEqual({ kind: 'duplicate' });
+      const other = { ...late, messageId: '42' };
+      expect(await inbox.accept(other)).toMatchObject({ kind: 'accepted' });
+      expect(await inbox.accept({ ...sent, messageId: '42' })).toEqual({ kind: 'duplicate' });
+      expect(await under.store.arrivals.isStored({ ...sent, messageId: '42' })).toBe(true);
+    });
+
+    test('a late message and its webhook at once are accepted once', async () => {
+      const sent = messageOf({ messageId: '41', text: 'hello' });
+      const outcomes = await Promise.all(
+        [sent, { ...sent, text: 'hello!', sentAt: 500 }, sent, { ...sent, sentAt: 500 }].map(
+          under.store.inbox.accept,
+        ),
+      );
+      expect(outcomes.filter(({ kind }) => kind === 'accepted')).toHaveLength(1);
+    });
+
+    test('a late message of another author is new: the chat was restored', async () => {
+      await accept(under.store, { messageId: '41' });
+      const late = { ...messageOf({ messageId: '41', userId: userId(8) }), sentAt: 500 };
+      expect(await under.store.inbox.accept(late)).toMatchObject({ kind: 'accepted', idReused: true });
+    });
+
+    test('a late message says when it was sent', async () => {
+      await under.store.inbox.accept({ ...messageOf(), sentAt: 500 });
+      expect(await under.store.inbox.peek(conversationIn(1))).toMatchObject({
+        sentAt: 500,
+        acceptedAt: 1_000,
+      });
+    });
+
+    test('what was accepted is known by id and author, whatever became of it', async () => {
+      await accept(under.store, { messageId: '41' });
+      await runOneTurn(under.store);
+      await accept(under.store, { messageId: '42', userId: userId(8) });
+      const asked = ['41', '42', '43'].map((messageId) => ({ messageId, userId: userId(7) }));
+      expect(await under.store.inbox.known(messageOf().chat, messageOf().botId, asked)).toEqual(
+        new Set(['41']),
+      );
+      expect(await under.store.inbox.known(chatName('builtin'), messageOf().botId, asked)).toEqual(new Set());
+      expect(await under.store.inbox.known(messageOf().chat, messageOf().botId, [])).toEqual(new Set());
+    });
+
     test('messages without an id are never duplicates', async () => {
       await accept(under.store, { text: 'same' });
       await accept(under.store, { text: 'same' });

@@ -50,6 +50,23 @@ export function smallStoresContract(make: MakeStoreUnderTest): void {
     expect(await botKeys.learned(chatName('builtin'), BOT)).toBeNull();
   });
 
+  test('the rooms of a bot are kept with their names, the newest first', async () => {
+    const { botRooms } = under.store;
+    const note = (room: number, roomName: string | null) =>
+      botRooms.note(CHAT, BOT, { roomId: roomId(room), roomName });
+    await note(1, 'Lounge');
+    await under.clock.advance(1);
+    await note(2, null);
+    await note(1, 'Lounge');
+    await note(1, 'Salon');
+    expect(await botRooms.of(CHAT, BOT, 10)).toEqual([
+      { roomId: '2', roomName: null },
+      { roomId: '1', roomName: 'Salon' },
+    ]);
+    expect(await botRooms.of(CHAT, BOT, 1)).toHaveLength(1);
+    expect(await botRooms.of(CHAT, botId('other'), 10)).toEqual([]);
+  });
+
   test('meta keeps what was set, and whoever asks first decides for all', async () => {
     const { meta } = under.store;
     expect(await meta.get('owner')).toBeNull();

@@ -120,6 +120,9 @@ async function useEverything(store: Store): Promise<void> {
   await store.agents.started(agent);
   await store.agents.ended(agent.id);
   await store.botKeys.learn(CHAT, BOT, '1-key');
+  await store.botRooms.note(CHAT, BOT, { roomId: command.roomId, roomName: null });
+  await store.botRooms.of(CHAT, BOT, 10);
+  await store.inbox.known(CHAT, BOT, [{ messageId: '41', userId: command.userId }]);
   await store.meta.getOrCreate('owner', () => 'x');
   const said = { author: { id: '7', name: 'Jane', isBot: false }, html: '', plainText: '', createdAt: 1 };
   const { roomId } = await store.roomMessages.add({ ...said, roomId: reply!.roomId });

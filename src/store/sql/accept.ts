@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Instant } from '../../base/terms.ts';
-import type { AcceptOutcome, IncomingMessage } from '../../inbox/inbox.ts';
+import type { AcceptOutcome, Inbox, IncomingMessage } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
+import { decideDuplicate } from './decide-duplicate.ts';
 import type { InboxRow } from './inbox-rows.ts';
+import { oneAtATime } from './locks.ts';
 
 type Stored = Exclude<AcceptOutcome, { kind: 'duplicate' }>;
 /** A row that never waits: how it ended, and when. */
@@ -14,43 +16,74 @@ export async function storeMessage(
   message: IncomingMessage,
   end: End | null,
 ): Promise<Omit<Stored, 'kind'> | null> {
+  await oneAcceptAtATime(trx, message);
+  const before = await withSameId(trx, message);
+  const row = toRow(message);
+  if (before.some((other) => decideDuplicate(row, other))) return null;
   const inserted = await trx
     .insertInto('inbox')
-    .values({ ...toRow(message), ...end })
+    .values({ ...row, ...end })
     .onConflict((conflict) => conflict.doNothing())
     .returning('id')
     .executeTakeFirst();
-  if (inserted === undefined) return null;
-  return { id: inserted.id, idReused: await isIdReused(trx, message, inserted.id) };
+  return inserted === undefined ? null : { id: inserted.id, idReused: before.length > 0 };
 }
 
-/** Whether exactly this message is there. Without an id nothing says so. */
+/**
+ * Of a bot in a room: the same webhook twice in one moment would find nothing both times, and ids say in which order
+ * messages are answered.
+ */
+export function oneAcceptAtATime(
+  trx: Tx,
+  { chat, botId, roomId }: Pick<IncomingMessage, 'chat' | 'botId' | 'roomId'>,
+): Promise<void> {
+  return oneAtATime(trx, 'accept', JSON.stringify([chat, botId, roomId]));
+}
+
+/** Whether this message is there. Without an id nothing says so. */
 export async function isStored(read: Database['read'], message: IncomingMessage): Promise<boolean> {
-  if (message.messageId === null) return false;
-  const row = await read
-    .selectFrom('inbox')
-    .select('id')
-    .where('chat', '=', message.chat)
-    .where('bot_id', '=', message.botId)
-    .where('message_id', '=', message.messageId)
-    .where('digest', '=', digestOf(message))
-    .executeTakeFirst();
-  return row !== undefined;
+  const row = toRow(message);
+  return (await withSameId(read, message)).some((other) => decideDuplicate(row, other));
 }
 
-/** The same key under another author or text: ids restart when a chat is restored. Finds it in the dedupe index. */
-async function isIdReused(trx: Tx, message: IncomingMessage, id: Stored['id']): Promise<boolean> {
-  if (message.messageId === null) return false;
-  const other = await trx
+export async function known(
+  read: Database['read'],
+  ...[chat, bot, messages]: Parameters<Inbox['known']>
+): Promise<ReadonlySet<string>> {
+  if (messages.length === 0) return new Set();
+  const rows = await read
     .selectFrom('inbox')
-    .select('id')
+    .select(['message_id', 'user_id'])
+    .where('chat', '=', chat)
+    .where('bot_id', '=', bot)
+    .where(
+      'message_id',
+      'in',
+      messages.map(({ messageId }) => messageId),
+    )
+    .execute();
+  const stored = new Set(rows.map((row) => JSON.stringify([row.message_id, row.user_id])));
+  return new Set(
+    messages
+      .filter(({ messageId, userId }) => stored.has(JSON.stringify([messageId, userId])))
+      .map(({ messageId }) => messageId),
+  );
+}
+
+/** Each restored chat gives an id once more, so there are few; whoever sends one again and again costs no more. */
+const MOST_WITH_SAME_ID = 50;
+
+/** Messages with this one's id, found in the dedupe index. */
+async function withSameId(db: Pick<Tx, 'selectFrom'>, message: IncomingMessage) {
+  if (message.messageId === null) return [];
+  return db
+    .selectFrom('inbox')
+    .select(['user_id', 'digest', 'accepted_at', 'sent_at'])
     .where('chat', '=', message.chat)
     .where('bot_id', '=', message.botId)
     .where('message_id', '=', message.messageId)
-    .where('id', '!=', id)
-    .limit(1)
-    .executeTakeFirst();
-  return other !== undefined;
+    .limit(MOST_WITH_SAME_ID)
+    .execute();
 }
 
 function digestOf(message: IncomingMessage): string {
@@ -72,5 +105,6 @@ function toRow(message: IncomingMessage) {
     state: 'waiting',
     attempts: 0,
     accepted_at: message.receivedAt,
+    sent_at: message.sentAt ?? null,
   } as const;
 }

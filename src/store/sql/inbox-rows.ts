@@ -67,6 +67,7 @@ export function toMessage(row: InboxRow, promptId: EntryId | null): InboxMessage
     state: row.state,
     attempts: row.attempts,
     acceptedAt: row.accepted_at,
+    ...(row.sent_at === null ? {} : { sentAt: row.sent_at }),
     promptId,
   };
 }

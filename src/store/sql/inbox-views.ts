@@ -4,6 +4,7 @@ import type { InboxId, Instant } from '../../base/terms.ts';
 import type { InboxState } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
 import { type InboxRow, toMessage } from './inbox-rows.ts';
+import { lockRows } from './locks.ts';
 
 export function makeInboxViews(database: Database): InboxViews {
   return {
@@ -18,7 +19,9 @@ export function makeInboxViews(database: Database): InboxViews {
 
     replay: (id, at) =>
       database.write(async (trx) => {
-        const dead = await trx.selectFrom('inbox').selectAll().where('id', '=', id).executeTakeFirst();
+        const asked = trx.selectFrom('inbox').selectAll().where('id', '=', id);
+        // Locked: two replays of one message would both find no copy of it.
+        const dead = await lockRows(trx, asked, 'wait').executeTakeFirst();
         if (dead === undefined) return { kind: 'unknown' };
         if (dead.state !== 'buried') return { kind: 'not-buried' };
         if (dead.text === '') return { kind: 'forgotten' };
@@ -66,6 +69,7 @@ const FIELDS = [
   'fence',
   'told_longer_at',
   'accepted_at',
+  'sent_at',
   'ended_at',
   'outcome',
   'replay_of',
@@ -78,11 +82,12 @@ async function copyOf(trx: Tx, id: InboxId): Promise<InboxId | null> {
 
 /** The dedupe key stays the dead one's: a webhook that comes again is a duplicate of that, not a third message. */
 function addCopy(trx: Tx, dead: InboxRow, at: Instant): Promise<InboxRow> {
-  const { conversation, chat, room_id, room_name, bot_id, user_id, user_name, message_id, text } = dead;
+  const { conversation, chat, room_id, room_name, bot_id, user_id, user_name, message_id, text, sent_at } =
+    dead;
   return trx
     .insertInto('inbox')
     .values({
-      ...{ conversation, chat, room_id, room_name, bot_id, user_id, user_name, message_id, text },
+      ...{ conversation, chat, room_id, room_name, bot_id, user_id, user_name, message_id, text, sent_at },
       digest: `replay of ${dead.id}`,
       state: 'waiting',
       attempts: 0,

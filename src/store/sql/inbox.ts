@@ -2,11 +2,12 @@ import type { Clock } from '../../base/clock.ts';
 import type { EntryId, Lease } from '../../base/terms.ts';
 import type { Inbox, InboxMessage } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
-import { storeMessage } from './accept.ts';
+import { known, storeMessage } from './accept.ts';
 import { decideClaim } from './decide-claim.ts';
 import { checkFence } from './fence.ts';
 import { endMessages, type InboxRow, ids, inOrder, openOf, toMessage } from './inbox-rows.ts';
 import { makeInboxWatch } from './inbox-watch.ts';
+import { lockRows } from './locks.ts';
 
 export function makeInbox(database: Database, clock: Clock, holder: string): Inbox {
   const { read } = database;
@@ -18,10 +19,13 @@ export function makeInbox(database: Database, clock: Clock, holder: string): Inb
       });
     },
 
+    known: (...about) => known(read, ...about),
+
     claim(lease, mode, promptId) {
       return database.write(async (trx) => {
         await checkFence(trx, lease, holder);
-        const open = await openOf(trx, lease.conversation).execute();
+        // Locked: whoever drops what waits must not end one of them while it is taken.
+        const open = await lockRows(trx, openOf(trx, lease.conversation), 'wait').execute();
         const taken = decideClaim(open, mode, clock.now());
         return start(trx, lease, taken, { prompt_id: promptId }, 1);
       });
@@ -36,7 +40,8 @@ export function makeInbox(database: Database, clock: Clock, holder: string): Inb
     claimAnswered(lease, promptId) {
       return database.write(async (trx) => {
         await checkFence(trx, lease, holder);
-        const answered = await openOf(trx, lease.conversation).where('prompt_id', '=', promptId).execute();
+        const open = openOf(trx, lease.conversation).where('prompt_id', '=', promptId);
+        const answered = await lockRows(trx, open, 'wait').execute();
         return start(trx, lease, answered, {}, 0);
       });
     },
