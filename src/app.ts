@@ -38,7 +38,7 @@ import type { Log, Telemetry } from './telemetry/telemetry.ts';
 import { collectWrites } from './telemetry/write-metrics.ts';
 import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from './turn/turn.ts';
 import { VERSION } from './version.ts';
-import { webhookRoutes } from './webhook/webhook.ts';
+import { makeCatchUp, webhookRoutes } from './webhook/webhook.ts';
 
 const LEASE_MS = 60_000;
 const POLL_MS = 1_000;
@@ -108,7 +108,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   const { agents, sessions, sender, queue, turnEvents } = engine;
 
   let draining = false;
-  const { http, login } = await buildHttp(config, {
+  const { http, login, catchUp } = await buildHttp(config, {
     ...engine,
     telemetry,
     clock,
@@ -127,6 +127,8 @@ async function build(config: Config, ground: Ground): Promise<App> {
   telemetry.metrics.collectProcess();
   queue.start();
   sender.start();
+  catchUp.start();
+  closers.push(catchUp.close);
   closers.push(clock.every(SWEEP_MS, () => void sessions.sweep()));
 
   return {
@@ -365,11 +367,24 @@ async function buildHttp(config: Config, parts: HttpParts) {
   const forget = makeForget({ records: store.sessions, sessions, queue });
   const compact = async (): Promise<CompactResult> => 'not-available';
   const doors = { bots, accept, wake: queue.wake, clock, ...telemetry };
+  const catchUp = makeCatchUp({
+    ...doors,
+    chat,
+    botRooms: store.botRooms,
+    known: store.inbox.known,
+    firstSeen: async (bot) => {
+      const key = `first seen ${chat.name} ${bot}`;
+      return Number(await store.meta.getOrCreate(key, () => String(clock.now())));
+    },
+    catchUpMs: config.catchUpMs,
+  });
   http.register(
     webhookRoutes({
       ...doors,
       chat: chat.name,
       botKeys: store.botKeys,
+      botRooms: store.botRooms,
+      notStored: catchUp.refused,
       webhookToken: config.webhookToken,
       envBotKey: config.botKey,
       roomMessages: rooms,
@@ -395,7 +410,7 @@ async function buildHttp(config: Config, parts: HttpParts) {
       roomEvents,
     }),
   );
-  return { http, login };
+  return { http, login, catchUp };
 }
 
 function botOf(key: ConversationKey, bots: Bots): Bot | null {

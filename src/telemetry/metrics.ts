@@ -23,6 +23,11 @@ export function makeMetrics() {
       'status',
       'reason',
     ]),
+    lateMessages: counter(
+      'firekeeper_late_messages_total',
+      'Messages found that no webhook had brought, by what became of them',
+      ['outcome'],
+    ),
     messageIdsReused: counter(
       'firekeeper_message_id_reused_total',
       'Message ids seen again with another author or text',
@@ -58,5 +63,10 @@ export function makeMetrics() {
       'Replies sent again without a way to read back',
     ),
     fencedOut: counter('firekeeper_fenced_out_total', 'Writes refused because their lease was lost'),
+    retentionDeleted: counter(
+      'firekeeper_retention_deleted_total',
+      'Rows older than RETENTION_DAYS deleted',
+      ['kind'],
+    ),
   };
 }

@@ -144,6 +144,16 @@ describe('a webhook that is taken', () => {
     expect(doors.accepted.map(({ botId }) => botId)).toEqual(['keyless', 'keyless']);
   });
 
+  it('says where a bot of Campfire is, and a direct room has no name', async () => {
+    const doors = await open({ ...SERVER, webhookToken: WEBHOOK_TOKEN });
+    const url = `/webhook?token=${WEBHOOK_TOKEN}`;
+    await post(doors, fromCampfire(), { url });
+    await post(doors, fromCampfire({ room: { name: null }, message: { id: 10 } }), { url });
+    expect([...doors.notedRooms]).toEqual([['bender 7', null]]);
+    await post(doors, { ...FLAT, room: { id: 8 } }, { url });
+    expect(doors.notedRooms.size).toBe(1);
+  });
+
   it('teaches nothing when it is refused', async () => {
     const doors = await open({ ...SERVER, webhookToken: WEBHOOK_TOKEN });
     await post(doors, fromCampfire({ key: '8-keyless' }), { url: '/webhook/keyless?token=wrong' });

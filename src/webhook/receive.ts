@@ -1,11 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { within } from '../base/clock.ts';
-import { toConversationKey } from '../base/conversation.ts';
 import { toError } from '../base/errors.ts';
-import { BUILTIN_CHAT, roomId, userId } from '../base/terms.ts';
-import type { Bot } from '../bots/bots.ts';
+import { BUILTIN_CHAT, type Instant, roomId, userId } from '../base/terms.ts';
 import type { AcceptOutcome, IncomingMessage } from '../inbox/inbox.ts';
 import { chooseBot } from './choose-bot.ts';
+import { type Said, toIncoming } from './incoming.ts';
 import { makeKeyring } from './keyring.ts';
 import { type Payload, parsePayload } from './payload.ts';
 import type { RefusalCode, Refuse } from './refusals.ts';
@@ -29,6 +28,7 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
     if (payload.shape === 'flat' && !flatIsAllowed) return refuse(request, reply, 'token_required');
 
     const outcome = await storeInTime(payload, namedBot(request));
+    if (outcome === 'not_stored') deps.notStored();
     if (typeof outcome === 'string') return refuse(request, reply, outcome);
     if (outcome.kind !== 'duplicate' && outcome.idReused) deps.metrics.messageIdsReused.inc();
     deps.metrics.webhooks.inc({ status: '200', reason: outcome.kind });
@@ -56,12 +56,18 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
     const key = await keyring.check(bot, payload.key, keyIsRequired);
     if (key !== 'good') return key;
 
-    const message = toIncoming(deps, payload, bot);
-    const outcome = await deps.accept(message);
+    const message = toIncoming(deps.chat, bot, toSaid(payload, deps.clock.now()));
+    const [outcome] = await Promise.all([deps.accept(message), noteRoom(payload, message)]);
     if (outcome.kind === 'duplicate') return outcome;
     await showInRoom(message);
     if (outcome.kind === 'accepted') deps.wake(message.conversation);
     return outcome;
+  }
+
+  /** Only what Campfire itself sent says where the bot is, and which rooms have no name because they are direct. */
+  async function noteRoom(payload: Payload, message: IncomingMessage): Promise<void> {
+    if (payload.shape === 'campfire' && !isBuiltin)
+      await deps.botRooms.note(deps.chat, message.botId, message);
   }
 
   /** Accepted is accepted: a message that the page cannot show is answered all the same. */
@@ -89,24 +95,15 @@ export function textOf(from: unknown, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function toIncoming(deps: Pick<WebhookDeps, 'chat' | 'clock'>, payload: Payload, bot: Bot): IncomingMessage {
-  const room = roomId(payload.roomId);
-  const user = userId(payload.userId);
+function toSaid(payload: Payload, receivedAt: Instant): Said {
+  const { roomName, userName, messageId, text } = payload;
   return {
-    conversation: toConversationKey({
-      chat: deps.chat,
-      roomId: room,
-      botId: bot.id,
-      userId: bot.sessionScope === 'user' ? user : null,
-    }),
-    chat: deps.chat,
-    roomId: room,
-    roomName: payload.roomName,
-    botId: bot.id,
-    userId: user,
-    userName: payload.userName,
-    messageId: payload.messageId,
-    text: payload.text,
-    receivedAt: deps.clock.now(),
+    roomId: roomId(payload.roomId),
+    roomName,
+    userId: userId(payload.userId),
+    userName,
+    messageId,
+    text,
+    receivedAt,
   };
 }

@@ -239,6 +239,7 @@ describe('a webhook that is refused', () => {
       'not_stored',
       '',
     ]);
+    expect(doors.refused.count).toBe(1);
 
     stored({ kind: 'accepted', id: 1 as InboxId, idReused: false });
     await doors.clock.advance(0);

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { makeSecretMatcher } from '../base/secret.ts';
 import type { ChatName, ConversationKey } from '../base/terms.ts';
 import type { Bots } from '../bots/bots.ts';
-import type { BotKeys, RoomStore } from '../chat/chat.ts';
+import type { BotKeys, BotRooms, RoomStore } from '../chat/chat.ts';
 import type { AcceptOutcome, IncomingMessage } from '../inbox/inbox.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { decideAdmission } from './admission.ts';
@@ -26,6 +26,9 @@ export type WebhookDeps = Telemetry & {
   /** The chat that webhooks come from. */
   readonly chat: ChatName;
   readonly botKeys: BotKeys;
+  readonly botRooms: Pick<BotRooms, 'note'>;
+  /** A message was refused because it could not be stored: the chat has it, and nobody will send it again. */
+  readonly notStored: () => void;
   /** `WEBHOOK_TOKEN`; null: callers must be local. */
   readonly webhookToken: string | null;
   /** `BOT_KEY` */
@@ -93,4 +96,5 @@ const description: FastifySchema = {
 };
 const acceptAnything = () => (value: unknown) => ({ value });
 
+export { type CatchUp, makeCatchUp } from './catch-up.ts';
 export { makeRefuse, REFUSALS, type RefusalCode, type Refuse, toName, toPersonMessage, toText };
