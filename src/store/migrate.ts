@@ -1,10 +1,11 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import * as main from '../../migrations/0001_main.ts';
 import * as money from '../../migrations/0002_money.ts';
 import * as views from '../../migrations/0003_views.ts';
 import * as late from '../../migrations/0004_late.ts';
 import type { Schema } from './schema.ts';
+import { isPostgres } from './sql/locks.ts';
 
 /** Every migration there is, by its file's name; they run in the order of their numbers and never back. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -27,19 +28,28 @@ export class DatabaseTooNew extends Error {
 
 /** Brings the schema up to date. The caller holds a transaction around it, so that a crash leaves no half of one. */
 export async function migrate(db: Kysely<Schema>): Promise<void> {
+  const schema = isPostgres(db) ? await currentSchema(db) : null;
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => MIGRATIONS },
     disableTransactions: true,
+    ...(schema === null ? {} : { migrationTableSchema: schema }),
   });
-  await refuseNewer(db);
+  await refuseNewer(db, schema);
   const { error } = await migrator.migrateToLatest();
   if (error !== undefined) throw error;
 }
 
-async function refuseNewer(db: Kysely<Schema>): Promise<void> {
+/** A Postgres database may hold other schemas, with migrations of somebody else's. */
+async function currentSchema(db: Kysely<Schema>): Promise<string> {
+  const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(db);
+  return rows[0]?.schema ?? 'public';
+}
+
+async function refuseNewer(db: Kysely<Schema>, schema: string | null): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === 'kysely_migration')) return;
+  const ours = tables.filter((table) => schema === null || table.schema === schema);
+  if (!ours.some((table) => table.name === 'kysely_migration')) return;
   const done = await db
     .withTables<{ kysely_migration: { name: string } }>()
     .selectFrom('kysely_migration')

@@ -1,23 +1,6 @@
 import { describe } from 'vitest';
-import { arrivalsContract } from './arrivals.contract.ts';
-import { inboxContract } from './inbox.contract.ts';
-import { leasesContract } from './leases.contract.ts';
-import { ledgerContract } from './ledger.contract.ts';
-import { outboxContract } from './outbox.contract.ts';
-import { sessionsContract } from './sessions.contract.ts';
-import { smallStoresContract } from './small-stores.contract.ts';
+import { CONTRACTS } from './contracts.ts';
 import { makeSqliteUnderTest } from './store-under-test.ts';
-import { transcriptsContract } from './transcripts.contract.ts';
-import { turnsContract } from './turns.contract.ts';
-import { viewsContract } from './views.contract.ts';
 
-describe('inbox on SQLite', () => inboxContract(makeSqliteUnderTest));
-describe('arrivals on SQLite', () => arrivalsContract(makeSqliteUnderTest));
-describe('outbox on SQLite', () => outboxContract(makeSqliteUnderTest));
-describe('leases on SQLite', () => leasesContract(makeSqliteUnderTest));
-describe('sessions on SQLite', () => sessionsContract(makeSqliteUnderTest));
-describe('turns on SQLite', () => turnsContract(makeSqliteUnderTest));
-describe('ledger on SQLite', () => ledgerContract(makeSqliteUnderTest));
-describe('transcripts on SQLite', () => transcriptsContract(makeSqliteUnderTest));
-describe('small stores on SQLite', () => smallStoresContract(makeSqliteUnderTest));
-describe('views on SQLite', () => viewsContract(makeSqliteUnderTest));
+for (const [name, contract] of Object.entries(CONTRACTS))
+  describe(`${name} on SQLite`, () => contract(makeSqliteUnderTest));

@@ -29,15 +29,14 @@ export async function storeMessage(
   return inserted === undefined ? null : { id: inserted.id, idReused: before.length > 0 };
 }
 
-/**
- * Of a bot in a room: the same webhook twice in one moment would find nothing both times, and ids say in which order
- * messages are answered.
- */
-export function oneAcceptAtATime(
-  trx: Tx,
-  { chat, botId, roomId }: Pick<IncomingMessage, 'chat' | 'botId' | 'roomId'>,
-): Promise<void> {
-  return oneAtATime(trx, 'accept', JSON.stringify([chat, botId, roomId]));
+/** Messages to a bot in a room are stored in the order in which they came. */
+export function arrivalLane({ chat, botId, roomId }: IncomingMessage): string {
+  return JSON.stringify([chat, botId, roomId]);
+}
+
+/** The same webhook twice in one moment, at two servers, would find nothing both times. */
+export function oneAcceptAtATime(trx: Tx, message: IncomingMessage): Promise<void> {
+  return oneAtATime(trx, 'accept', arrivalLane(message));
 }
 
 /** Whether this message is there. Without an id nothing says so. */

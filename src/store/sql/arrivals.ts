@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { type ConversationKey, type InboxId, type Instant, userId } from '../../base/terms.ts';
 import type { Arrivals } from '../../commands/commands.ts';
-import type { AcceptOutcome, BuryReason } from '../../inbox/inbox.ts';
+import type { AcceptOutcome, BuryReason, IncomingMessage } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
-import { isStored, storeMessage } from './accept.ts';
+import { arrivalLane, isStored, oneAcceptAtATime, storeMessage } from './accept.ts';
 import { openOf } from './inbox-rows.ts';
 import { addReplies } from './outbox.ts';
 
@@ -12,16 +12,18 @@ const NOBODY = userId('');
 
 export function makeArrivals(database: Database, clock: Clock): Omit<Arrivals, 'accept'> {
   const { read } = database;
+  const lane = (message: IncomingMessage) => ({ lane: arrivalLane(message) });
   return {
     ignore(message) {
       return database.write(async (trx) => {
         const end = { state: 'ignored', outcome: 'bot', ended_at: clock.now() } as const;
         return ended('ignored', await storeMessage(trx, message, end));
-      });
+      }, lane(message));
     },
 
     acceptUnlessBusy(message, notice) {
       return database.write(async (trx) => {
+        await oneAcceptAtATime(trx, message);
         const busyWith = await openOf(trx, message.conversation)
           .select('accepted_at')
           .limit(1)
@@ -33,7 +35,7 @@ export function makeArrivals(database: Database, clock: Clock): Omit<Arrivals, '
         if (stored !== null && isFirst)
           await addReplies(trx, [{ ...notice, inboxId: stored.id }], clock.now());
         return ended('rejected', stored);
-      });
+      }, lane(message));
     },
 
     acceptAnswered(message, { dropWaiting, answer }) {
@@ -44,7 +46,7 @@ export function makeArrivals(database: Database, clock: Clock): Omit<Arrivals, '
         const dropped = dropWaiting ? await buryWaiting(trx, message.conversation, clock.now()) : 0;
         await addReplies(trx, [{ ...answer(dropped), inboxId: stored.id }], clock.now());
         return { kind: 'answered', ...stored };
-      });
+      }, lane(message));
     },
 
     isStored: (message) => isStored(read, message),

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { InboxQuery, InboxViews, SeenMessage } from '../../api/api.ts';
+import type { InboxQuery, InboxViews, ReplayOutcome, SeenMessage } from '../../api/api.ts';
 import type { InboxId, Instant } from '../../base/terms.ts';
 import type { InboxState } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
@@ -17,8 +17,8 @@ export function makeInboxViews(database: Database): InboxViews {
         .map(toSeen);
     },
 
-    replay: (id, at) =>
-      database.write(async (trx) => {
+    replay(id, at) {
+      const replaying = async (trx: Tx): Promise<ReplayOutcome> => {
         const asked = trx.selectFrom('inbox').selectAll().where('id', '=', id);
         // Locked: two replays of one message would both find no copy of it.
         const dead = await lockRows(trx, asked, 'wait').executeTakeFirst();
@@ -28,7 +28,9 @@ export function makeInboxViews(database: Database): InboxViews {
         const before = await copyOf(trx, id);
         if (before !== null) return { kind: 'replayed-before', id: before };
         return { kind: 'replayed', message: toSeen({ ...(await addCopy(trx, dead, at)), text: null }) };
-      }),
+      };
+      return database.write(replaying, { lane: `replay ${id}` });
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import type { ConversationKey, InboxId, Instant } from '../../base/terms.ts';
 import type { Inbox } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
 import { ids, inOrder, toMessage } from './inbox-rows.ts';
+import { lockRows } from './locks.ts';
 
 /**
  * What the queue's poll and the pages ask of the whole inbox. Every statement says `ended_at is null` and so reads the
@@ -118,7 +119,7 @@ async function selectOverdue(
   before: Instant,
   limit: number,
 ): Promise<readonly { readonly id: InboxId }[]> {
-  return trx
+  const overdue = trx
     .selectFrom('inbox as late')
     .select('late.id')
     .where('late.ended_at', 'is', null)
@@ -138,8 +139,9 @@ async function selectOverdue(
       ),
     )
     .orderBy('late.accepted_at')
-    .limit(limit)
-    .execute();
+    .limit(limit);
+  // One that is being claimed in this moment does not wait any more.
+  return lockRows(trx, overdue, 'skip-locked', 'late').execute();
 }
 
 function selectOpenByState(read: Database['read']) {

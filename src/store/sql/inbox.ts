@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { EntryId, Lease } from '../../base/terms.ts';
-import type { Inbox, InboxMessage } from '../../inbox/inbox.ts';
+import type { AcceptOutcome, Inbox, InboxMessage } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
-import { known, storeMessage } from './accept.ts';
+import { arrivalLane, known, storeMessage } from './accept.ts';
 import { decideClaim } from './decide-claim.ts';
 import { checkFence } from './fence.ts';
 import { endMessages, type InboxRow, ids, inOrder, openOf, toMessage } from './inbox-rows.ts';
@@ -13,10 +13,11 @@ export function makeInbox(database: Database, clock: Clock, holder: string): Inb
   const { read } = database;
   return {
     accept(message) {
-      return database.write(async (trx) => {
+      const accepting = async (trx: Tx): Promise<AcceptOutcome> => {
         const stored = await storeMessage(trx, message, null);
         return stored === null ? { kind: 'duplicate' } : { kind: 'accepted', ...stored };
-      });
+      };
+      return database.write(accepting, { lane: arrivalLane(message) });
     },
 
     known: (...about) => known(read, ...about),

@@ -36,7 +36,7 @@ export function makeLeases(
 
     async renew(lease) {
       const expiresAt = clock.now() + leaseMs;
-      const renewed = await database.write((trx) =>
+      const renewing = (trx: Tx) =>
         trx
           .updateTable('leases')
           .set({ expires_at: expiresAt })
@@ -44,13 +44,13 @@ export function makeLeases(
           .where('fence', '=', lease.fence)
           .where('holder', '=', holder)
           .returning('fence')
-          .executeTakeFirst(),
-      );
+          .executeTakeFirst();
+      const renewed = await database.write(renewing, { patience: 'long' });
       return renewed === undefined ? null : { ...lease, expiresAt };
     },
 
     release(lease) {
-      return database.write(async (trx) => {
+      const releasing = async (trx: Tx) => {
         const released = await trx
           .updateTable('leases')
           .set({ holder: null, expires_at: 0 })
@@ -61,7 +61,9 @@ export function makeLeases(
           .executeTakeFirst();
         // Whoever took it over looks into the inbox when it releases.
         return { more: released !== undefined && (await hasDue(trx, lease.conversation, clock.now())) };
-      });
+      };
+      // Else the conversation stands still until the lease expires.
+      return database.write(releasing, { patience: 'long' });
     },
 
     async seize(conversation) {

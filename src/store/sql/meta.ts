@@ -14,25 +14,31 @@ export function makeMeta(database: Database): Meta {
     return row?.value ?? null;
   }
 
-  async function put(trx: Tx, key: string, value: string): Promise<void> {
-    await trx
-      .insertInto('meta')
-      .values({ key, value })
-      .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-      .execute();
-  }
-
   return {
     get: (key) => readValue(database.read, key),
-    set: (key, value) => database.write((trx) => put(trx, key, value)),
+    async set(key, value) {
+      await database.write((trx) =>
+        trx
+          .insertInto('meta')
+          .values({ key, value })
+          .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+          .execute(),
+      );
+    },
     getOrCreate(key, make) {
-      return database.write(async (trx) => {
+      const reading = async (trx: Tx) => {
         const known = await readValue(trx, key);
         if (known !== null) return known;
         const made = make();
-        await put(trx, key, made);
-        return made;
-      });
+        // Somebody else may have been first in this very moment: then theirs it is.
+        await trx
+          .insertInto('meta')
+          .values({ key, value: made })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        return (await readValue(trx, key)) ?? made;
+      };
+      return database.write(reading, { lane: `meta ${key}` });
     },
   };
 }

@@ -5,6 +5,7 @@ import type { ConversationKey, Instant } from '../../base/terms.ts';
 import { laneOf, type NewReply, type Outbox, type OutboxRow, type SendResult } from '../../outbox/outbox.ts';
 import type { Database, Tx } from '../database.ts';
 import type { Schema } from '../schema.ts';
+import { lockRows } from './locks.ts';
 
 type Row = Selectable<Schema['outbox']>;
 
@@ -48,7 +49,8 @@ export function makeOutbox(database: Database, clock: Clock): Outbox {
           .where('ended_at', 'is', null)
           .returning('id')
           .execute();
-        if (finished.length === 0) throw new Error(`reply ${id} has ended already`);
+        if (finished.length === 0 && !(await endedLike(trx, id, result)))
+          throw new Error(`reply ${id} has ended already`);
       });
     },
 
@@ -137,7 +139,7 @@ export async function forgetReplies(trx: Tx, conversation: ConversationKey, now:
 
 /** The oldest unfinished row of each lane, where that one is due: nothing overtakes it. */
 function selectDueHeads(trx: Tx, now: Instant, limit: number): Promise<Row[]> {
-  return trx
+  const heads = trx
     .selectFrom('outbox as head')
     .selectAll('head')
     .where('head.ended_at', 'is', null)
@@ -156,8 +158,8 @@ function selectDueHeads(trx: Tx, now: Instant, limit: number): Promise<Row[]> {
       ),
     )
     .orderBy('head.id')
-    .limit(limit)
-    .execute();
+    .limit(limit);
+  return lockRows(trx, heads, 'skip-locked', 'head').execute();
 }
 
 /** A row found `sending` was left by a dead process, else its lane would be busy: whether it went out is unknown. */
@@ -168,6 +170,17 @@ async function claimRow(trx: Tx, row: Row, now: Instant): Promise<OutboxRow> {
       : ({ state: 'unknown' } as const);
   await trx.updateTable('outbox').set(change).where('id', '=', row.id).execute();
   return toOutboxRow({ ...row, ...change });
+}
+
+/** Whether the reply has ended just so: told again, because whether the first time was written was not known. */
+async function endedLike(trx: Tx, id: OutboxRow['id'], result: SendResult): Promise<boolean> {
+  const row = await trx
+    .selectFrom('outbox')
+    .select(['state', 'platform_id', 'reason'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (row === undefined || row.state !== result.kind) return false;
+  return result.kind === 'sent' ? row.platform_id === result.platformId : row.reason === result.reason;
 }
 
 function isEnd(result: SendResult): boolean {

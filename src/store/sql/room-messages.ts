@@ -2,12 +2,15 @@ import type { Selectable } from 'kysely';
 import type { RoomMessage, RoomStore } from '../../chat/chat.ts';
 import type { Database } from '../database.ts';
 import type { Schema } from '../schema.ts';
+import { oneAtATime } from './locks.ts';
 
 export function makeRoomMessages(database: Database): RoomStore {
   return {
     async add(message) {
-      const { id } = await database.write((trx) =>
-        trx
+      const { id } = await database.write(async (trx) => {
+        // Whoever has read up to an id asks for higher ones only: none may appear below it.
+        await oneAtATime(trx, 'room', message.roomId);
+        return trx
           .insertInto('room_messages')
           .values({
             room_id: message.roomId,
@@ -19,8 +22,8 @@ export function makeRoomMessages(database: Database): RoomStore {
             created_at: message.createdAt,
           })
           .returning('id')
-          .executeTakeFirstOrThrow(),
-      );
+          .executeTakeFirstOrThrow();
+      });
       return { id, ...message };
     },
 

@@ -34,7 +34,8 @@ export function makeTranscripts(database: Database, holder: string): TranscriptS
         uuid: typeof entry.uuid === 'string' ? entry.uuid : null,
         entry: JSON.stringify(entry),
       }));
-      return database.write(async (trx) => {
+      const appending = async (trx: Tx) => {
+        // Its lock keeps the appends of a session apart: each one's positions follow the last committed one's.
         await checkFence(trx, owner, holder);
         const first = await nextPosition(trx, sessionId, subpath ?? MAIN);
         const placed = rows.map((row, index) => ({ ...row, position: first + index }));
@@ -45,7 +46,8 @@ export function makeTranscripts(database: Database, holder: string): TranscriptS
             .onConflict((conflict) => conflict.doNothing())
             .execute();
         }
-      });
+      };
+      return database.write(appending, { patience: 'long', lane: sessionId });
     },
 
     load,
@@ -84,7 +86,7 @@ export function makeTranscripts(database: Database, holder: string): TranscriptS
   };
 }
 
-/** Entries stand in the order in which their appends are committed; the one writer makes that the order of the calls. */
+/** Entries stand in the order in which their appends are committed: whoever appends waits for the one before. */
 async function nextPosition(trx: Tx, sessionId: SessionId, subpath: string): Promise<number> {
   const last = await trx
     .selectFrom('transcript_entries')

@@ -13,7 +13,7 @@ import { makeSessionSettlement } from './sessions.ts';
 export function makeTurnStore(database: Database, clock: Clock, holder: string): TurnStore {
   return {
     transaction(lease, work) {
-      return database.write(async (trx) => {
+      const committing = async (trx: Tx) => {
         await checkFence(trx, lease, holder);
         return work({
           inbox: makeInboxSettlement(trx, lease, clock),
@@ -22,7 +22,9 @@ export function makeTurnStore(database: Database, clock: Clock, holder: string):
           ledger: { add: (entry) => addToLedger(trx, entry) },
           turns: { add: (record) => addTurn(trx, record) },
         });
-      });
+      };
+      // An answer that was paid for is worth a wait.
+      return database.write(committing, { patience: 'long' });
     },
 
     async recent(conversation, limit) {
