@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { countIn, startModel } from './model.ts';
 import { startServer, type TestServer, waitFor } from './server.ts';
 
+/** No process but the one of the room. */
+const ONE_AGENT = { SPARE_AGENTS: '0' };
+
 /** Kills the only agent of a server, and returns when it is gone. */
 async function killAgent(server: TestServer): Promise<void> {
   const [agent, ...others] = await server.family();
@@ -13,7 +16,7 @@ async function killAgent(server: TestServer): Promise<void> {
 
 describe('an agent that is killed', () => {
   it('between two turns is replaced by one that remembers, and nobody notices', async () => {
-    const server = await startServer();
+    const server = await startServer({ env: ONE_AGENT });
     await server.say(1, 'my cat is called Momo');
     await server.replies(1, 1);
     await killAgent(server);
@@ -29,7 +32,7 @@ describe('an agent that is killed', () => {
     ['a later turn', ['my cat is called Momo']],
   ])('in the middle of %s is replaced, and the message is answered once', async (_name, earlier) => {
     const model = await startModel();
-    const server = await startServer({ env: model.env });
+    const server = await startServer({ env: { ...model.env, ...ONE_AGENT } });
     for (const text of earlier) {
       await server.say(1, text);
       await server.replies(1, 1);
@@ -57,7 +60,7 @@ describe('an agent that is killed', () => {
 
   it('in each of three attempts ends the message with one notice, and the next message is answered', async () => {
     const model = await startModel();
-    const server = await startServer({ env: model.env });
+    const server = await startServer({ env: { ...model.env, ...ONE_AGENT } });
     model.breakNext({ kind: 'silent' }, 3);
     await server.say(1, 'this kills every agent');
     for (let attempt = 1; attempt <= 3; attempt++) {

@@ -47,7 +47,7 @@ describe('a conversation idle for longer than its time to live', () => {
   it('starts cold and knows nothing of before; its process is gone by then', async () => {
     const start = Date.UTC(2026, 2, 14, 12);
     const clock = makeMovableClock(start);
-    const app = await startApp({ clock, env: { SESSION_TTL_HOURS: '0.083' } });
+    const app = await startApp({ clock, env: { SESSION_TTL_HOURS: '0.083', SPARE_AGENTS: '0' } });
     await app.say('1', 'my cat is called Momo');
     await app.replies('1', 1);
     clock.set(start + 4 * 60_000);

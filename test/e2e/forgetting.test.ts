@@ -60,7 +60,7 @@ describe('a stored session that cannot be resumed', () => {
 
 describe('forgetting a room', () => {
   it('leaves nothing of it, hot or not: no process, no transcript, no text, no folder', async () => {
-    const server = await startServer();
+    const server = await startServer({ env: { SPARE_AGENTS: '0' } });
     await server.say(1, 'my cat is called Momo');
     await server.say(2, 'this room stays here');
     await Promise.all([server.replies(1, 1), server.replies(2, 1)]);
@@ -123,7 +123,7 @@ describe('forgetting a room', () => {
   });
 
   it('of all rooms forgets each of them', async () => {
-    const server = await startServer();
+    const server = await startServer({ env: { SPARE_AGENTS: '0' } });
     await Promise.all([server.say(1, 'my cat is called Momo'), server.say(2, 'my dog is called Rex')]);
     await Promise.all([server.replies(1, 1), server.replies(2, 1)]);
     const cleared = await server.api('/session/clear/all', { method: 'POST' });

