@@ -16,7 +16,7 @@ import { type Bus, makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
 import { parseConversationKey } from './base/conversation.ts';
 import { readOrMakeSecret } from './base/secret-file.ts';
-import { type ConversationKey, chatName } from './base/terms.ts';
+import { BUILTIN_CHAT, chatName, type ChatName, type ConversationKey } from './base/terms.ts';
 import { type Bot, type Bots, makeBots, noticeOf, ttlIn } from './bots/bots.ts';
 import { makeAuthorCheck } from './chat/author.ts';
 import { makeBuiltinRoom } from './chat/builtin/builtin.ts';
@@ -150,7 +150,8 @@ async function build(config: Config, ground: Ground): Promise<App> {
   };
 }
 
-async function openStore(config: Config, { clock, closers, telemetry }: Ground & { telemetry: Telemetry }) {
+/** Opens the data folder for this process alone; rejects with `FolderLocked`. */
+export async function openStore(config: Config, { clock, closers, telemetry }: Ground & { telemetry: Telemetry }) {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(config.dataDir, clock);
   closers.push(() => lock.release());
@@ -198,9 +199,7 @@ async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat> {
     const chat = makeBuiltinRoom({ store: rooms, botName: (id) => bots.get(id)?.name ?? id, clock });
     return { chat, rooms, roomEvents };
   }
-  const name = chatName(
-    `campfire:${await store.meta.getOrCreate(`campfire ${config.campfireUrl}`, randomUUID)}`,
-  );
+  const name = await chatNameOf(config, store);
   const chat = makeCampfire({
     baseUrl: config.campfireUrl,
     name,
@@ -211,6 +210,12 @@ async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat> {
   });
   closers.push(() => chat.close());
   return { chat, rooms: null, roomEvents: null };
+}
+
+/** The name of the chat that is configured: each Campfire has one of its own, made when it is first used. */
+export async function chatNameOf(config: Config, { meta }: Pick<Store, 'meta'>): Promise<ChatName> {
+  if (config.campfireUrl === null) return BUILTIN_CHAT;
+  return chatName(`campfire:${await meta.getOrCreate(`campfire ${config.campfireUrl}`, randomUUID)}`);
 }
 
 type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };

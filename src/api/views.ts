@@ -14,6 +14,8 @@ export type SessionViews = {
   count(): Promise<number>;
   /** The conversation's newest record, ended or not; null: it never had one. */
   latest(conversation: ConversationKey): Promise<SessionRecord | null>;
+  /** Whether any conversation ever had a session with this id. */
+  isKnownSession(sessionId: SessionId): Promise<boolean>;
   /** Whether the conversation ever had a session or a message. */
   isKnown(conversation: ConversationKey): Promise<boolean>;
   /** What all attempts took, settled or not, those of forgotten sessions too. */

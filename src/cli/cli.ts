@@ -5,12 +5,36 @@ import { toError } from '../base/errors.ts';
 import { ConfigError, callersFolder } from '../config.ts';
 import { backup } from './backup.ts';
 import { botNew } from './bot-new.ts';
-import { type CliDeps, type Command, type CommandInput, type ExitCode, UsageError } from './command.ts';
+import {
+  type CliDeps,
+  type Command,
+  CommandFailed,
+  type CommandInput,
+  type ExitCode,
+  UsageError,
+} from './command.ts';
 import { doctor } from './doctor.ts';
+import { importSessionCache } from './import-session-cache.ts';
+import { inboxList, inboxReplay } from './inbox.ts';
 import { restore } from './restore.ts';
+import { sessionsList, sessionsReset, sessionsShow } from './sessions.ts';
+import { sessionsExport } from './sessions-export.ts';
 import { start } from './start.ts';
 
-const COMMANDS: readonly Command[] = [start, doctor, botNew, backup, restore];
+const COMMANDS: readonly Command[] = [
+  start,
+  doctor,
+  botNew,
+  sessionsList,
+  sessionsShow,
+  sessionsReset,
+  sessionsExport,
+  inboxList,
+  inboxReplay,
+  backup,
+  restore,
+  importSessionCache,
+];
 
 /** Runs one command; everything it says goes through `deps`. */
 export async function runCli(args: readonly string[], deps: CliDeps): Promise<ExitCode> {
@@ -65,11 +89,16 @@ function parseOrRefuse(command: Command, args: readonly string[]) {
   }
 }
 
-/** A wrong configuration and a wrong usage are told; anything else is a bug and is thrown on. */
+/** A wrong configuration, what could not be done and a wrong usage are told; anything else is a bug and is thrown on. */
 function tellError(error: Error, command: Command, json: boolean, deps: CliDeps): ExitCode {
   if (error instanceof ConfigError) {
     if (json) deps.out(JSON.stringify({ ok: false, problems: error.problems }));
     else deps.err(error.message);
+    return 1;
+  }
+  if (error instanceof CommandFailed) {
+    if (json) deps.out(JSON.stringify({ ok: false, code: error.code, detail: error.message }));
+    else deps.err(`${error.message}.`.replace(/[.]+$/, '.'));
     return 1;
   }
   if (!(error instanceof UsageError)) throw error;
@@ -97,6 +126,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     out: (text) => console.log(text),
     err: (text) => console.error(text),
     start: async () => (await import('../main.ts')).main(),
+    openFolder: async (...asked) => (await import('../data-folder.ts')).openDataFolder(...asked),
     doctorChecks: async (config) => (await import('../doctor.ts')).makeDoctorChecks(config),
   });
 }

@@ -2,6 +2,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { Config } from '../config.ts';
 import type { DoctorChecks } from './doctor-agent.ts';
+import type { OpenFolderOutcome } from './operator.ts';
 
 /** 0 done · 1 failed · 2 wrong usage. */
 export type ExitCode = 0 | 1 | 2;
@@ -19,6 +20,8 @@ export type CliDeps = {
   start(): Promise<number>;
   /** The probes that need the whole server's parts; null: this build has none. */
   doctorChecks(config: Config): Promise<DoctorChecks | null>;
+  /** Opens the data folder unless another process holds it; `or-new` makes it when there is none. */
+  openFolder(config: Config, folder: 'existing' | 'or-new'): Promise<OpenFolderOutcome>;
 };
 
 export type CommandInput = {
@@ -40,6 +43,16 @@ export type Command = {
   readonly positionals: number;
   run(input: CommandInput, deps: CliDeps): Promise<ExitCode>;
 };
+
+/** It could not be done: the message is for the person, `code` for scripts, the exit code is 1. */
+export class CommandFailed extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'CommandFailed';
+    this.code = code;
+  }
+}
 
 /** Wrong usage: the message is for the person, the exit code is 2. */
 export class UsageError extends Error {

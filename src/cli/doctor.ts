@@ -1,12 +1,11 @@
 import { systemClock } from '../base/clock.ts';
-import { type Bots, makeBots } from '../bots/bots.ts';
 import { type Config, type ConfigLine, describeConfig, loadConfig } from '../config.ts';
-import { makeLog } from '../telemetry/log.ts';
 import type { CliDeps, Command } from './command.ts';
 import { checkAgent } from './doctor-agent.ts';
 import { checkBots } from './doctor-bots.ts';
 import { checkCampfire, checkCampfireFiles } from './doctor-campfire.ts';
 import { type Check, checkDataDir, checkNode } from './doctor-checks.ts';
+import { readBots } from './read-bots.ts';
 import { checkWebhook, type WebhookAddress, webhookAddresses } from './webhook-addresses.ts';
 
 export type Report = {
@@ -56,20 +55,6 @@ async function examine(
     checks,
     webhooks: webhookAddresses(config, bots.all(), showSecrets),
   };
-}
-
-/** Read once: what changes afterwards is the next examination's. */
-async function readBots(config: Config): Promise<Bots> {
-  const { language, defaultModel: model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs } = config;
-  const rules = { sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs };
-  const bots = await makeBots({
-    dirs: config.botsDirs,
-    defaults: { language, model, ...rules, keys: config.botKeys, defaultKey: config.botKey },
-    clock: systemClock,
-    log: makeLog({ level: 'silent', pretty: false }),
-  });
-  bots.close();
-  return bots;
 }
 
 const MARKS: Readonly<Record<Check['state'], string>> = { ok: '✓', warning: '!', failed: '✗' };

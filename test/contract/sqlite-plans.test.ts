@@ -134,6 +134,7 @@ async function useEverything(store: Store): Promise<void> {
   await views.sessions.current(records[0]!, 10);
   await views.sessions.count();
   await views.sessions.latest(lease.conversation);
+  await views.sessions.isKnownSession(record.sessionId);
   await views.sessions.isKnown(conversationIn(9));
   await views.sessions.spent(lease.conversation);
   await views.sessions.transcript(record.sessionId, null, null, { entries: 10, bytes: 1_000 });

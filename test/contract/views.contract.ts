@@ -56,7 +56,9 @@ export function viewsContract(make: MakeStoreUnderTest): void {
 
     test('a conversation is known by a session or by a message', async () => {
       const { sessions } = under.store.views;
-      await begin(1, 1_000);
+      const sessionId = await begin(1, 1_000);
+      expect(await sessions.isKnownSession(sessionId)).toBe(true);
+      expect(await sessions.isKnownSession(recordOf(1).sessionId)).toBe(false);
       await accept(under.store, { room: 2 });
       const known = await Promise.all([1, 2, 3].map((room) => sessions.isKnown(conversationIn(room))));
       expect(known).toEqual([true, true, false]);

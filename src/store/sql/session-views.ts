@@ -32,6 +32,15 @@ export function makeSessionViews({ read }: Database): SessionViews {
       return row === undefined ? null : toRecord(row);
     },
 
+    async isKnownSession(sessionId) {
+      const row = await read
+        .selectFrom('sessions')
+        .select('session_id')
+        .where('session_id', '=', sessionId)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
     async isKnown(conversation) {
       for (const table of ['sessions', 'inbox'] as const) {
         const row = await read
