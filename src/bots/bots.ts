@@ -42,6 +42,8 @@ export type Bot = {
   readonly acknowledge: boolean;
   /** An expired conversation starts with a short recap of what was said; a lost one always does. */
   readonly recap: boolean;
+  /** Above so many tokens of context a conversation is compacted after its turn; null: never by itself. */
+  readonly compactAboveTokens: number | null;
   /** Answers messages of other bots too, up to the loop breaker. */
   readonly allowBots: boolean;
   /** Null: every room / everybody. */

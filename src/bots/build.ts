@@ -6,6 +6,8 @@ import type { BotFile } from './schema.ts';
 import { defaultPrompt, replaceVariables, toLanguage } from './texts.ts';
 
 /** Tool round trips in one turn, as the predecessor had it. */
+/** Three quarters of the usual context window of 200,000 tokens. */
+const COMPACT_ABOVE_TOKENS = 150_000;
 const MAX_STEPS = 30;
 /** Thinking that is switched on without a budget; the API's least is 1,024. */
 const THINKING_BUDGET_TOKENS = 4_096;
@@ -58,6 +60,7 @@ function chooseRules(file: BotFile, defaults: BotDefaults) {
     maxUserDayCostUsd: file.limits?.max_cost_usd_per_user_per_day ?? null,
     acknowledge: file.progress?.working ?? false,
     recap: file.recap ?? false,
+    compactAboveTokens: file.compact_above_tokens ?? COMPACT_ABOVE_TOKENS,
     allowBots: file.allow_bots ?? false,
     allowedRooms: toSet(file.allowed_rooms),
     allowedUsers: toSet(file.allowed_users),

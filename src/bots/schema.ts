@@ -118,6 +118,7 @@ export const botFile = z.strictObject({
   allowed_users: z.array(id).optional(),
   commands: z.partialRecord(z.enum(COMMAND_NAMES), who).optional(),
   recap: z.boolean().optional(),
+  compact_above_tokens: z.int().min(1).optional(),
   agents: z.unknown().optional(),
 
   model: z.unknown().optional(),

@@ -100,7 +100,7 @@ test.each<[CommandAnswer, string]>([
     { kind: 'refused', command: 'reset', who: { ...who, administrators: false, author: false } },
     '`/reset` is switched off.',
   ],
-  [{ kind: 'not_available', command: 'compact' }, '`/compact` is not available here.'],
+  [{ kind: 'late', command: 'reset' }, 'I was away when you wrote `/reset`'],
 ])('a command is answered in words: %o', (answer, words) => {
   expect(commandText(answer, 'en')).toContain(words);
   expect(commandText(answer, 'zh-CN')).toMatch(/\p{Script=Han}/u);

@@ -42,7 +42,8 @@ export type CommandAnswer =
   | { readonly kind: 'model_set'; readonly model: string }
   | { readonly kind: 'no_such_model'; readonly models: readonly string[] }
   | { readonly kind: 'refused'; readonly command: CommandName; readonly who: Who }
-  | { readonly kind: 'not_available'; readonly command: CommandName };
+  /** It was given while the server was away, and is not done. */
+  | { readonly kind: 'late'; readonly command: CommandName };
 
 /** A conversation as `/status` tells it. Durations in milliseconds, costs in US dollars. */
 export type StatusFacts = {

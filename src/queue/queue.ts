@@ -56,4 +56,5 @@ export type Queue = {
   drain(drainMs: number): Promise<void>;
 };
 
+export { rewarmRecent } from './rewarm-recent.ts';
 export { makeQueue } from './run-queue.ts';

@@ -1,4 +1,5 @@
 import type { Lease } from '../base/terms.ts';
+import { decideCompaction } from './decide-compaction.ts';
 import type { SessionEngine } from './engine.ts';
 import type { CompactOutcome } from './session.ts';
 
@@ -23,6 +24,19 @@ export async function compactSession(lease: Lease, engine: SessionEngine): Promi
   const moved = { sessionId: compacted.sessionId, settledEntry: compacted.lastEntry };
   await engine.records.compacted(lease, record.sessionId, { ...moved, ...cost });
   entry.record = { ...record, ...moved, costUsd: record.costUsd + compacted.usage.costUsd };
+  entry.leftTokens = compacted.tokens?.after ?? null;
   entry.busy = false;
   return 'compacted';
+}
+
+/** Compacts a conversation whose turn has just settled when it fills too much of the model's context. */
+export async function compactIfFull(
+  lease: Lease,
+  contextTokens: number | null,
+  aboveTokens: number | null,
+  engine: SessionEngine,
+): Promise<CompactOutcome | 'not-needed'> {
+  const leftTokens = engine.live.get(lease.conversation)?.leftTokens ?? null;
+  const isFull = decideCompaction({ contextTokens, aboveTokens, leftTokens });
+  return isFull ? compactSession(lease, engine) : 'not-needed';
 }

@@ -17,6 +17,8 @@ export type ChosenEndpoint = {
 /** Which endpoint serves which conversation. Each is an object of its own: no key ever meets the other's address. */
 export type Endpoints = {
   choose(conversation: ConversationKey): ChosenEndpoint;
+  /** The endpoint of a conversation that nothing is known of. */
+  usual(): ChosenEndpoint;
   /** A turn on `used` has ended. True when the conversation's next try goes to the other endpoint. */
   report(conversation: ConversationKey, used: ModelEndpoint['name'], answered: boolean): boolean;
   circuit(): Circuit['state'];
@@ -42,6 +44,9 @@ export function makeEndpoints(deps: {
       circuit = decided.circuit;
       return decided.endpoint === 'fallback' ? fallback : { endpoint: primary, model: null };
     },
+
+    usual: () =>
+      fallback !== null && circuit.state === 'open' ? fallback : { endpoint: primary, model: null },
 
     report(conversation, used, answered) {
       if (fallback === null || used === 'fallback') return false;

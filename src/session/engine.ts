@@ -1,9 +1,14 @@
 import type { ConversationKey } from '../base/terms.ts';
+import type { ColdStarts } from './keep-spares.ts';
 import type { LiveAgents } from './live-agents.ts';
 import type { SessionDeps } from './session.ts';
 
 /** What the parts of the session engine share. */
-export type SessionEngine = SessionDeps & { readonly live: LiveAgents; readonly failures: Failures };
+export type SessionEngine = SessionDeps & {
+  readonly live: LiveAgents;
+  readonly failures: Failures;
+  readonly coldStarts: ColdStarts;
+};
 
 /** Conversations remembered at most; whoever fails so seldom is forgiven. */
 const MOST_CONVERSATIONS = 10_000;

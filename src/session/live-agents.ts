@@ -22,6 +22,8 @@ export type LiveAgent = {
   busy: boolean;
   /** Turns that this process has served; 0 with `busy` false: resumed ahead of need. */
   turns: number;
+  /** What its last compaction left; null before one. */
+  leftTokens: number | null;
 };
 
 export type LiveAgents = ReturnType<typeof makeLiveAgents>;

@@ -4,13 +4,13 @@ import { decideEviction, type EvictionDecision } from './decide-eviction.ts';
 import type { LiveAgent } from './live-agents.ts';
 
 /** What an agent is taken for until one of its bot has been measured. */
-const FIRST_GUESS_MB = 250;
+export const FIRST_GUESS_MB = 250;
 /** How much of its bot's usual size one new measurement changes. */
 const SMOOTHING = 0.2;
 
 export type MemoryDeps = {
   /** Memory of each family, at most a few seconds old. */
-  census(): Promise<readonly Pick<AgentCensus, 'id' | 'rssMb'>[]>;
+  census(): Promise<readonly Pick<AgentCensus, 'id' | 'conversation' | 'rssMb'>[]>;
   /** Share of the machine's memory (the container's, where there is one) that is in use. */
   machineShare(): number;
   readonly limits: {
@@ -36,7 +36,11 @@ export function makeMemory(deps: MemoryDeps): Memory {
 
   return {
     async decide(live, starting, wanted) {
-      const measured = new Map((await deps.census()).map(({ id, rssMb }) => [id, rssMb]));
+      const census = await deps.census();
+      const measured = new Map(census.map(({ id, rssMb }) => [id, rssMb]));
+      // Spares are nobody's, and hold memory all the same.
+      const spares = census.filter(({ conversation }) => conversation === null);
+      const sparesMb = spares.reduce((sum, { rssMb }) => sum + (rssMb ?? FIRST_GUESS_MB), 0);
       const agents = live.map((entry) => {
         const { agent, botId, busy, turns, record } = entry;
         const memoryMb = measured.get(agent.id) ?? null;
@@ -48,7 +52,7 @@ export function makeMemory(deps: MemoryDeps): Memory {
       const startingMb = starting.reduce((sum, bot) => sum + usualOf(bot), 0);
       return decideEviction({
         agents,
-        starting: { count: starting.length, memoryMb: startingMb },
+        starting: { count: starting.length, memoryMb: startingMb + sparesMb },
         budgetMb: deps.limits.budgetMb,
         mostAgents: deps.limits.mostLive,
         wantedMb: wanted === null ? 0 : usualOf(wanted),

@@ -1,8 +1,8 @@
 import { AgentStartFailed, type AgentStartRequest, type TranscriptStart } from '../agent/agent.ts';
-import { newSessionId } from '../base/ids.ts';
 import type { Instant, SessionId, Start } from '../base/terms.ts';
 import { MOST_FAILURES } from './decide-tier.ts';
 import type { SessionEngine } from './engine.ts';
+import { keepSpares } from './keep-spares.ts';
 import type { LiveAgent } from './live-agents.ts';
 import { planTurn } from './plan-turn.ts';
 import type { OpenSession, SessionPlan, SessionRecord, SettledTurn } from './session.ts';
@@ -45,7 +45,17 @@ export async function startPlanned(
     engine.telemetry.metrics.openSeconds.observe({ tier: plan.tier, start: agent.start }, seconds);
     const ttlMs = engine.ttlOf(bot, key);
     const endpoint = spec.endpoint.name;
-    return { agent, botId: bot.id, fingerprint, endpoint, ttlMs, record, busy: true, turns: 0 };
+    return {
+      agent,
+      botId: bot.id,
+      fingerprint,
+      endpoint,
+      ttlMs,
+      record,
+      busy: true,
+      turns: 0,
+      leftTokens: null,
+    };
   } catch (error) {
     if (!(error instanceof AgentStartFailed) || plan.tier !== 'warm') throw error;
     return noteFailure(plan, error, engine);
@@ -112,10 +122,12 @@ function resumed({ record }: SessionPlan): Beginning {
 
 /** The record is on disk before its process starts: no process ever runs whose id nobody knows. */
 async function begun(plan: SessionPlan, engine: SessionEngine): Promise<Beginning> {
-  const sessionId = newSessionId();
+  const sessionId = engine.agents.nextSessionId(plan.spec);
   const record = newRecord(plan, sessionId, engine.clock.now());
   await engine.records.begin(plan.lease, record, plan.ends);
   engine.failures.clear(plan.lease.conversation);
+  engine.coldStarts.started(plan.bot.id);
+  keepSpares(engine);
   return { record, transcript: { kind: 'new', sessionId } };
 }
 

@@ -55,11 +55,11 @@ describe('the tail of a recorded transcript', () => {
     ['half an answer', 'text-interrupted', []],
     ['an API error, whose text is no answer', 'api-error', []],
   ])('is unfinished after %s and names the tools that were called', (_name, file, toolCalls) => {
-    expect(readTail(recorded(file))).toEqual({ kind: 'unfinished', toolCalls });
+    expect(readTail(recorded(file))).toMatchObject({ kind: 'unfinished', toolCalls });
   });
 
   it('names the tools of every dropped attempt, not of the last alone', () => {
-    expect(readTail(afterSettled(twoAttempts))).toEqual({
+    expect(readTail(afterSettled(twoAttempts))).toMatchObject({
       kind: 'unfinished',
       toolCalls: ['mcp__kitchen__bake'],
     });
@@ -130,12 +130,12 @@ describe('a tail', () => {
       said({ content: [text('API Error: 529')] }, { isApiErrorMessage: true }),
     ],
   ])('holds no finished answer when its last message %s', (_name, last) => {
-    expect(readTail([prompt('p1'), last])).toEqual({ kind: 'unfinished', toolCalls: [] });
+    expect(readTail([prompt('p1'), last])).toEqual({ kind: 'unfinished', promptIds: ['p1'], toolCalls: [] });
   });
 
   it('holds no finished answer to a prompt that came after it', () => {
     const tail = [prompt('p1'), said({ content: [text('Done.')] }), prompt('p2')];
-    expect(readTail(tail)).toEqual({ kind: 'unfinished', toolCalls: [] });
+    expect(readTail(tail)).toEqual({ kind: 'unfinished', promptIds: ['p1', 'p2'], toolCalls: [] });
   });
 
   it('holds an answer to its last prompt', () => {

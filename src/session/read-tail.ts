@@ -18,7 +18,12 @@ export type Tail =
       };
     }
   /** It was cut off; the tools that it had called by then may have had effects. */
-  | { readonly kind: 'unfinished'; readonly toolCalls: readonly string[] };
+  | {
+      readonly kind: 'unfinished';
+      /** What those attempts were asked; a note about them belongs to these messages only. */
+      readonly promptIds: readonly EntryId[];
+      readonly toolCalls: readonly string[];
+    };
 
 /** Tool calls that a note to the model names at most. */
 const MOST_TOOL_CALLS = 20;
@@ -48,6 +53,7 @@ export function readTail(entries: readonly TranscriptEntry[]): Tail {
   // A dropped attempt stays in the store: the tools of all of them may have had effects, not of the last alone.
   return {
     kind: 'unfinished',
+    promptIds: prompts.map(({ uuid }) => uuid),
     toolCalls: chain.flatMap((entry) => entry.toolCalls).slice(0, MOST_TOOL_CALLS),
   };
 }

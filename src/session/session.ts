@@ -11,7 +11,7 @@ import type {
   Start,
   Tier,
 } from '../base/terms.ts';
-import type { Bot } from '../bots/bots.ts';
+import type { Bot, Bots } from '../bots/bots.ts';
 import type { Leases } from '../cluster/cluster.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -142,6 +142,12 @@ export type Sessions = {
   rewarm(lease: Lease, bot: Bot): Promise<boolean>;
   /** Shortens what the conversation's live process remembers. */
   compact(lease: Lease): Promise<CompactOutcome>;
+  /** The same where the conversation has grown above a number of tokens (null: never). */
+  compactIfFull(
+    lease: Lease,
+    contextTokens: number | null,
+    aboveTokens: number | null,
+  ): Promise<CompactOutcome | 'not-needed'>;
   /** The model chosen for a conversation, from its next turn on. */
   readonly model: ModelChoices;
   /** Closes processes whose conversation is older than its time to live, that are worn, or too much for the machine. */
@@ -164,7 +170,8 @@ export type SessionDeps = {
   readonly records: SessionRecords;
   readonly transcripts: Pick<TranscriptStore, 'after'>;
   readonly history: History;
-  readonly agents: Pick<Agents, 'start' | 'closeAll' | 'census'>;
+  readonly agents: Pick<Agents, 'start' | 'closeAll' | 'census' | 'nextSessionId' | 'keepSpares'>;
+  readonly bots: Pick<Bots, 'all' | 'get' | 'default'>;
   readonly leases: Pick<Leases, 'seize' | 'release'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -182,6 +189,8 @@ export type SessionDeps = {
     readonly mostLive: number;
     /** What all agent families together may hold. */
     readonly budgetMb: number;
+    /** `SPARE_AGENTS` */
+    readonly spares: number;
     /** `MEMORY_HIGH_WATERMARK` */
     readonly highWatermark: number;
     /** `SESSION_RESUME` */
@@ -191,5 +200,6 @@ export type SessionDeps = {
   };
 };
 
+export { decideRewarming } from './decide-spares.ts';
 export { makeEndpoints } from './endpoints.ts';
 export { makeSessions } from './sessions.ts';

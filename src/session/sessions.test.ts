@@ -212,7 +212,11 @@ describe('a plan', () => {
         { type: 'user', uuid: 'p1', message: { content: 'hi' } },
         { type: 'assistant', uuid: 'a1', message: { content } },
       );
-    expect((await house.plan(lobby)).tail).toEqual({ kind: 'unfinished', toolCalls: ['Write'] });
+    expect((await house.plan(lobby)).tail).toMatchObject({
+      kind: 'unfinished',
+      promptIds: ['p1'],
+      toolCalls: ['Write'],
+    });
   });
 });
 

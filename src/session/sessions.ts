@@ -1,5 +1,6 @@
-import { compactSession } from './compact.ts';
+import { compactIfFull, compactSession } from './compact.ts';
 import { makeFailures, type SessionEngine } from './engine.ts';
+import { keepSpares, makeColdStarts } from './keep-spares.ts';
 import { makeLiveAgents } from './live-agents.ts';
 import { makeMemory } from './memory.ts';
 import { makeModels } from './models.ts';
@@ -14,13 +15,21 @@ export function makeSessions(deps: SessionDeps): Sessions {
   const memory = makeMemory({ census: deps.agents.census, machineShare: deps.machineShare, limits });
   const live = makeLiveAgents({ memory, clock, telemetry });
   const models = makeModels(deps.models);
-  const engine: SessionEngine = { ...deps, models, live, failures: makeFailures() };
+  const engine: SessionEngine = {
+    ...deps,
+    models,
+    live,
+    failures: makeFailures(),
+    coldStarts: makeColdStarts(),
+  };
   return {
     plan: (lease, bot) => planTurn(lease, bot, engine),
     open: (plan) => openSession(plan, engine),
     lose: (plan) => loseSession(plan, engine),
     rewarm: (lease, bot) => rewarm(lease, bot, engine),
     compact: (lease) => compactSession(lease, engine),
+    compactIfFull: (lease, contextTokens, aboveTokens) =>
+      compactIfFull(lease, contextTokens, aboveTokens, engine),
 
     async forget(conversation) {
       const lease = await deps.leases.seize(conversation);
@@ -32,7 +41,10 @@ export function makeSessions(deps: SessionDeps): Sessions {
     },
 
     model: models,
-    sweep: live.sweep,
+    async sweep() {
+      await live.sweep();
+      keepSpares(engine);
+    },
     live: () => live.all().map(({ record, agent, busy }) => ({ record, agentId: agent.id, busy })),
 
     async closeAll() {

@@ -19,6 +19,8 @@ export type CollectedAnswer = Extract<AgentEvent, { kind: 'ended' }> & {
   readonly firstTextAt: Instant | null;
   /** Entries of this turn did not all reach the store. */
   readonly memoryAtRisk: boolean;
+  /** The process said something before its turn ended. */
+  readonly wasHeard: boolean;
 };
 
 /** Sends the prompt and listens until the turn has ended, cutting in when it is stuck, over its limit, or asked to. */
@@ -34,6 +36,7 @@ export async function collectAnswer(
   let heardAt = sentAt;
   let firstTextAt: Instant | null = null;
   let memoryAtRisk = false;
+  let wasHeard = false;
   let interruption: Interruption = 'none';
   let cancelLook = (): void => {};
 
@@ -87,7 +90,9 @@ export async function collectAnswer(
   try {
     for await (const event of agent.send(prompt)) {
       hear(event);
-      if (event.kind === 'ended') return { ...event, interruption, sentAt, firstTextAt, memoryAtRisk };
+      if (event.kind === 'ended')
+        return { ...event, interruption, sentAt, firstTextAt, memoryAtRisk, wasHeard };
+      wasHeard = true;
       deps.onEvent(event);
     }
     throw new Error('an agent ends every turn with an ended event');

@@ -3,7 +3,7 @@ import type { Bot } from '../bots/bots.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import type { OpenSession, SessionPlan } from '../session/session.ts';
 import type { CollectedAnswer } from './collect-answer.ts';
-import type { TurnEnd } from './decide-end.ts';
+import { isSessionFault, type TurnEnd } from './decide-end.ts';
 import { noticeTo, replyTo } from './replies.ts';
 import type { LedgerEntry, TurnDeps, TurnRecord, TurnTransaction, TurnWatch } from './turn.ts';
 
@@ -36,6 +36,8 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
       const { sessionId, usage } = answer;
       await tx.ledger.add({ ...bookedTo(first), sessionId, outcome: end.outcome, usage, at: record.endedAt });
       await tx.turns.add(record);
+      if (end.kind === 'settle' && isLossToTell(plan))
+        await tx.outbox.add([noticeTo(first, 'fresh_start', plan.bot, deps.noticeText)]);
       await finishMessages(tx, messages, end, plan.bot, deps, end.kind === 'settle' ? end.text : null);
       if (settled) await tx.sessions.settle(settled);
     });
@@ -49,8 +51,14 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     session.keep(settled);
     if (!hasSpentHalf(plan.bot, answer)) return;
   }
-  await session.abandon();
+  const isToBlame = answer.interruption === 'none' && isSessionFault(answer.end, answer.wasHeard);
+  await session.abandon(isToBlame ? 'session-failed' : undefined);
   if (answer.end.kind === 'no-transcript') await deps.sessions.lose(plan);
+}
+
+/** A conversation whose memory is gone starts afresh: its room is told once, where the bot file wants that. */
+function isLossToTell({ bot, ends, recap }: SessionPlan): boolean {
+  return bot.recap && recap.length > 0 && (ends === 'lost' || ends === 'quarantined');
 }
 
 /**
@@ -73,8 +81,7 @@ export async function finishMessages(
   const first = messages[0];
   if (first === undefined) return;
   const replies = text === null ? [] : [replyTo(first, 'reply', text)];
-  if (end.notice !== null && end.notice !== 'reply')
-    replies.push(noticeTo(first, end.notice, bot, deps.noticeText));
+  if (end.notice !== null) replies.push(noticeTo(first, end.notice, bot, deps.noticeText));
   await tx.outbox.add(replies);
   switch (end.kind) {
     case 'settle':

@@ -2,8 +2,8 @@ import type { AgentEnd } from '../agent/agent.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { unreachable } from '../base/errors.ts';
 import type { Instant } from '../base/terms.ts';
+import type { NoticeKind } from '../bots/bots.ts';
 import type { BuryReason } from '../inbox/inbox.ts';
-import type { ReplyKind } from '../outbox/outbox.ts';
 import type { AbortReason } from './turn.ts';
 
 /** Attempts after which a message is given up. */
@@ -24,20 +24,20 @@ export type TurnEnd =
       readonly kind: 'settle';
       readonly outcome: string;
       readonly text: string | null;
-      readonly notice: ReplyKind | null;
+      readonly notice: NoticeKind | null;
     }
   | {
       readonly kind: 'give-back';
       readonly outcome: string;
       readonly notBefore: Instant | null;
       readonly countAttempt: boolean;
-      readonly notice: ReplyKind | null;
+      readonly notice: NoticeKind | null;
     }
   | {
       readonly kind: 'bury';
       readonly outcome: string;
       readonly reason: BuryReason;
-      readonly notice: ReplyKind;
+      readonly notice: NoticeKind;
     };
 
 export type EndFacts = {
@@ -46,6 +46,8 @@ export type EndFacts = {
   /** This attempt's number, from 1. */
   readonly attempt: number;
   readonly now: Instant;
+  /** The endpoint failed and there is another one: the next try goes there, at once. */
+  readonly canFallBack: boolean;
 };
 
 /** Pure: how the process ended its turn, and why we cut in → what becomes of the messages. */
@@ -104,6 +106,17 @@ function decideInterrupted(
   }
 }
 
+/** Whether the endpoint is to blame for an API error, and not what it was asked. */
+export function isEndpointFault(end: AgentEnd): boolean {
+  if (end.kind !== 'api-error') return false;
+  return end.status === null || end.status >= 500 || [401, 403, 404, 408, 429].includes(end.status);
+}
+
+/** Whether the session may be to blame: its process died before it said a word, or the endpoint refuses what it holds. */
+export function isSessionFault(end: AgentEnd, wasHeard: boolean): boolean {
+  return (end.kind === 'died' && !wasHeard) || (end.kind === 'api-error' && end.status === 400);
+}
+
 /** A refused credential does not get better by asking again; everything else may. The room hears of it once. */
 function decideApiError(
   end: Extract<AgentEnd, { kind: 'api-error' }>,
@@ -111,13 +124,16 @@ function decideApiError(
   random: () => number,
 ): TurnEnd {
   const outcome = `api-error-${end.status ?? 'connection'}`;
+  // No attempt of the message's: the other endpoint gets them all, and from there is no further one.
+  if (facts.canFallBack)
+    return { kind: 'give-back', outcome, notBefore: null, countAttempt: false, notice: null };
   if (end.status === 401 || end.status === 403)
     return { kind: 'bury', outcome, reason: 'connection_trouble', notice: 'connection_trouble' };
   const waitMs = end.retryAfterMs ?? backoffMs(facts.attempt, { firstMs: 4_000, mostMs: 300_000 }, random);
   return again(outcome, facts, waitMs, facts.attempt === 1 ? 'takes_longer' : null);
 }
 
-function again(outcome: string, facts: EndFacts, waitMs: number, notice: ReplyKind | null = null): TurnEnd {
+function again(outcome: string, facts: EndFacts, waitMs: number, notice: NoticeKind | null = null): TurnEnd {
   if (facts.attempt >= MOST_ATTEMPTS)
     return { kind: 'bury', outcome, reason: 'attempts', notice: 'connection_trouble' };
   return { kind: 'give-back', outcome, notBefore: facts.now + waitMs, countAttempt: true, notice };
@@ -129,7 +145,7 @@ function cutShort(outcome: string, text: string): TurnEnd {
 }
 
 /** An empty answer is never posted as an empty message. */
-function answered(outcome: string, text: string, notice: ReplyKind | null): TurnEnd {
+function answered(outcome: string, text: string, notice: NoticeKind | null): TurnEnd {
   if (text.trim() !== '') return { kind: 'settle', outcome, text, notice };
   return { kind: 'settle', outcome, text: null, notice: notice ?? 'nothing_to_say' };
 }

@@ -4,7 +4,7 @@ import { botId, type ConversationKey, chatName, type InboxId, roomId, userId } f
 import type { InboxMessage } from '../inbox/inbox.ts';
 import { type PromptContext, toPrompt } from './prompt.ts';
 
-const context: PromptContext = { timeZone: 'Europe/Berlin', cutOffToolCalls: [] };
+const context: PromptContext = { timeZone: 'Europe/Berlin', cutOffToolCalls: [], recap: [] };
 
 function message(given: Partial<InboxMessage> = {}): InboxMessage {
   return {

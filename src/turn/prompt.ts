@@ -1,13 +1,19 @@
 import type { InboxMessage } from '../inbox/inbox.ts';
+import type { Remembered } from '../session/session.ts';
 
 /** Most characters of one message that the model is given; what is left out is said. */
 const MOST_CHARACTERS = 64_000;
+
+/** Characters of one saying in a recap. */
+const MOST_RECAPPED = 500;
 
 export type PromptContext = {
   /** IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string;
   /** Tools that a cut-off attempt at the same messages had called. */
   readonly cutOffToolCalls: readonly string[];
+  /** What was said before, for a session whose own memory is gone. */
+  readonly recap: readonly Remembered[];
 };
 
 /**
@@ -17,6 +23,7 @@ export type PromptContext = {
 export function toPrompt(messages: readonly InboxMessage[], context: PromptContext): string {
   const parts = messages.map((message) => toBlock(message, context.timeZone));
   if (context.cutOffToolCalls.length > 0) parts.unshift(toNote(context.cutOffToolCalls));
+  if (context.recap.length > 0) parts.unshift(toRecap(context.recap));
   // A text cut between the halves of an emoji, or sent with half of one, is no JSON that an endpoint must take.
   return parts.join('\n\n').toWellFormed();
 }
@@ -35,6 +42,15 @@ function toBlock(message: InboxMessage, timeZone: string): string {
 
 function toNote(toolCalls: readonly string[]): string {
   return `<note>An earlier attempt at the following message was cut off after it had called these tools: ${toolCalls.map(escapeAttribute).join(', ')}. Check what they did before you do it again.</note>`;
+}
+
+/** The newest of it fits; each saying is cut. */
+function toRecap(recap: readonly Remembered[]): string {
+  const lines = recap.map(({ author, text }) => {
+    const who = author === null ? 'you' : escapeAttribute(author);
+    return `${who}: ${escapeText(text.slice(0, MOST_RECAPPED).replace(/\s+/g, ' '))}`;
+  });
+  return `<recap>\nYour memory of this conversation was lost. The last that was said in it, oldest first:\n${lines.join('\n')}\n</recap>`;
 }
 
 /** Such as `Saturday, 21 November 2026 at 03:40 (Europe/Berlin)`. */
@@ -58,5 +74,5 @@ const ATTRIBUTE: Readonly<Record<string, string>> = { '"': '&quot;', '<': '&lt;'
 
 /** Only our own tags are defused: code and markup that people paste reach the model as they are. */
 function escapeText(text: string): string {
-  return text.replace(/<(?=\s*\/?\s*(message|note)\b)/gi, '&lt;');
+  return text.replace(/<(?=\s*\/?\s*(message|note|recap)\b)/gi, '&lt;');
 }

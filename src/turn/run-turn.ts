@@ -6,7 +6,7 @@ import type { ClaimMode, InboxMessage } from '../inbox/inbox.ts';
 import type { OpenSession, SessionPlan } from '../session/session.ts';
 import { collectAnswer } from './collect-answer.ts';
 import { bookedTo, commitTurn, finishMessages } from './commit-turn.ts';
-import { decideEnd } from './decide-end.ts';
+import { decideEnd, isEndpointFault } from './decide-end.ts';
 import { findUsedUp } from './find-used-up.ts';
 import { toPrompt } from './prompt.ts';
 import { noticeTo, replyTo } from './replies.ts';
@@ -43,7 +43,9 @@ async function screenNext(message: InboxMessage, bot: Bot, deps: TurnDeps): Prom
     now,
     maxAgeMs: deps.limits.maxAgeMs,
   });
-  if (screening.kind === 'run') deps.loopBreaker.started(message.roomId, authorIsBot === true, now);
+  // An attempt that is repeated is the same turn.
+  if (screening.kind === 'run' && message.attempts === 0)
+    deps.loopBreaker.started(message.roomId, authorIsBot === true, now);
   return screening;
 }
 
@@ -135,11 +137,14 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
     start: session.start,
     reason: session.reason,
   });
-  const cutOffToolCalls = plan.tail.kind === 'unfinished' ? plan.tail.toolCalls : [];
   const prompt = {
     id: promptId,
     fence: lease.fence,
-    text: toPrompt(messages, { timeZone: deps.timeZone, cutOffToolCalls }),
+    text: toPrompt(messages, {
+      timeZone: deps.timeZone,
+      cutOffToolCalls: cutOffToolCalls(plan, messages),
+      recap: plan.recap,
+    }),
   };
   const limits = { ...deps.limits, turnTimeoutMs: bot.turnTimeoutMs };
   const answer = await collectAnswer(session.agent, prompt, limits, {
@@ -153,11 +158,21 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
     interruption: answer.interruption,
     attempt: first.attempts,
     now: clock.now(),
+    canFallBack: isEndpointFault(answer.end) && session.endpointFailed(),
   });
   const record = toRecord({ plan, session, messages, answer, end, begunAt, openedAt, endedAt: clock.now() });
   await commitTurn({ plan, session, messages, answer, end, record }, watch, deps);
   report(record, answer, deps);
+  if (end.kind === 'settle')
+    await deps.sessions.compactIfFull(lease, answer.contextTokens, bot.compactAboveTokens);
   return { kind: 'ran', outcome: end.outcome };
+}
+
+/** Tools that dropped attempts at these messages had called; what others were asked does not concern them. */
+function cutOffToolCalls({ tail }: SessionPlan, messages: readonly InboxMessage[]): readonly string[] {
+  if (tail.kind !== 'unfinished') return [];
+  const asked = new Set(tail.promptIds);
+  return messages.some(({ promptId }) => promptId !== null && asked.has(promptId)) ? tail.toolCalls : [];
 }
 
 /** A turn that is to be stopped takes what it was begun for and nothing that came later. */
@@ -203,6 +218,7 @@ async function giveBackUnstarted(
     interruption: 'none',
     attempt,
     now: deps.clock.now(),
+    canFallBack: false,
   });
   await deps.store.transaction(plan.lease, (tx) => finishMessages(tx, messages, end, plan.bot, deps));
   deps.owed();

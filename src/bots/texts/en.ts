@@ -44,7 +44,8 @@ export const en: Texts = {
         ? 'I have no other model to choose from.'
         : `I cannot use that model. There are: ${listText(models)}.`,
     refused: ({ command, who }) => `🔒 \`/${command}\` ${whoText(who)}.`,
-    not_available: ({ command }) => `\`/${command}\` is not available here.`,
+    late: ({ command }) =>
+      `I was away when you wrote \`/${command}\` and did nothing. Please write it again if you still mean it.`,
   },
   promptWords: {
     current_date: "the date in the message's header",

@@ -39,7 +39,7 @@ export const zhCN: Texts = {
     no_such_model: ({ models }) =>
       models.length === 0 ? '没有其他模型可以选择。' : `不能使用这个模型，可以选择：${listText(models)}。`,
     refused: ({ command, who }) => `🔒 \`/${command}\` ${whoText(who)}。`,
-    not_available: ({ command }) => `这里不能使用 \`/${command}\`。`,
+    late: ({ command }) => `您发送 \`/${command}\` 时我不在线，没有执行。如果仍然需要，请再发一次。`,
   },
   promptWords: {
     current_date: '消息开头所写的日期',
