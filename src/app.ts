@@ -73,11 +73,15 @@ export type App = {
   stop(): Promise<void>;
 };
 
+export type AppDeps = {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Runs instead of Claude's process. For tests alone, so it is no setting. */
+  readonly agentExecutable?: string;
+};
+
 /** Starts the server; resolves when it listens. Whatever fails, nothing stays open. */
-export async function makeApp(
-  config: Config,
-  deps: { readonly log: Log; readonly clock: Clock },
-): Promise<App> {
+export async function makeApp(config: Config, deps: AppDeps): Promise<App> {
   const closers: Closers = [];
   try {
     return await build(config, { ...deps, closers });
@@ -94,7 +98,7 @@ async function closeAll(closers: Closers): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
 }
 
-type Ground = { readonly log: Log; readonly clock: Clock; readonly closers: Closers };
+type Ground = AppDeps & { readonly closers: Closers };
 
 async function build(config: Config, ground: Ground): Promise<App> {
   const { clock, closers, log } = ground;
@@ -220,15 +224,9 @@ export async function chatNameOf(config: Config, { meta }: Pick<Store, 'meta'>):
 
 type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };
 
-/** From a waiting message to a reply that is owed, and out. */
-async function buildEngine(config: Config, deps: EngineDeps) {
-  const { clock, log, closers, telemetry, store, bots, chat } = deps;
-  const sender = makeSender({
-    outbox: store.outbox,
-    chats: (name) => (name === chat.name ? chat : null),
-    clock,
-    ...telemetry,
-  });
+/** The agents of this data folder, without any that an earlier server left behind. */
+async function openAgents(config: Config, deps: EngineDeps): Promise<Agents> {
+  const { clock, log, closers, telemetry, store } = deps;
   const agents = makeClaudeAgents({
     homes: join(config.dataDir, 'agents'),
     ownerId: await store.meta.getOrCreate('owner', randomUUID),
@@ -236,12 +234,26 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     registry: store.agents,
     baseEnv: config.agentEnv,
     startsAtOnce: STARTS_AT_ONCE,
+    ...(deps.agentExecutable === undefined ? {} : { executable: deps.agentExecutable }),
     clock,
     ...telemetry,
   });
   const reaped = await agents.reap();
   if (reaped.families > 0) log.warn(reaped, 'ended agent families that an earlier server left behind');
   closers.push(() => agents.closeAll());
+  return agents;
+}
+
+/** From a waiting message to a reply that is owed, and out. */
+async function buildEngine(config: Config, deps: EngineDeps) {
+  const { clock, log, telemetry, store, bots, chat } = deps;
+  const sender = makeSender({
+    outbox: store.outbox,
+    chats: (name) => (name === chat.name ? chat : null),
+    clock,
+    ...telemetry,
+  });
+  const agents = await openAgents(config, deps);
 
   const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
   const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));

@@ -19,9 +19,6 @@ export type ClaudeSpare = Spare & {
 
 export type ClaimRequest = Pick<AgentStartRequest, 'conversation' | 'workspace'>;
 
-/** A claim is answered in some sixty milliseconds; a plain start on a busy machine takes about as long as this. */
-const CLAIM_LIMIT_MS = 5_000;
-
 /** Starts a process without a conversation. Rejects with `AgentStartFailed`, leaving nothing behind. */
 export async function startClaudeSpare(id: AgentId, spec: AgentSpec, deps: LaunchDeps): Promise<ClaudeSpare> {
   const sessionId = newSessionId();
@@ -40,7 +37,8 @@ export async function startClaudeSpare(id: AgentId, spec: AgentSpec, deps: Launc
     try {
       const cwd = await makeFolder(workspace);
       const session = parked.claim({ prompt: prompts.prompts, options: { cwd } });
-      const claimed = await within(deps.clock, CLAIM_LIMIT_MS, parked.claimed);
+      const claimed = await within(deps.clock, deps.claimLimitMs, parked.claimed);
+      if (claimed === 'timed-out') throw new Error(`no answer to the claim within ${deps.claimLimitMs} ms`);
       checkClaim(claimed, { cwd, sessionId });
       return { pid, conversation, session, prompts, mirror, watched, remove };
     } catch (error) {
@@ -65,8 +63,7 @@ async function park(launch: Launch, deps: LaunchDeps): Promise<SpareProcess | Er
 type Bound = { readonly cwd: string; readonly sessionId: string };
 
 /** The folder decides what the agent may read, the id where its transcript goes: neither is taken on trust. */
-function checkClaim(claimed: Bound | 'timed-out', wanted: Bound): void {
-  if (claimed === 'timed-out') throw new Error(`no answer to the claim within ${CLAIM_LIMIT_MS} ms`);
+function checkClaim(claimed: Bound, wanted: Bound): void {
   if (claimed.cwd !== wanted.cwd) throw new Error('it works in another folder');
   if (claimed.sessionId !== wanted.sessionId) throw new Error('it took another session id');
 }

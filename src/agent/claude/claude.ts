@@ -42,6 +42,8 @@ export type ClaudeAgentsDeps = {
   readonly apiRetries?: number;
   /** How long a process may take to answer for the first time. */
   readonly startLimitMs?: number;
+  /** How long a spare may take to answer a claim before the start goes on without it. */
+  readonly claimLimitMs?: number;
   /** How long a compaction may take before it counts as failed. */
   readonly compactionLimitMs?: number;
   /** Instead of the SDK's own; for tests. */
@@ -54,6 +56,8 @@ export const SDK_VERSION = '0.3.329';
 const API_RETRIES = 3;
 /** A cold start with a cold disk cache takes 1.5 s, the last of ten at once 6.7 s. */
 const START_LIMIT_MS = 60_000;
+/** A claim is answered in some sixty milliseconds; a plain start on a busy machine takes about as long as this. */
+const CLAIM_LIMIT_MS = 5_000;
 /** A model that writes the summary of a full context takes a minute or two. */
 const COMPACTION_LIMIT_MS = 180_000;
 const MEMORY_FRESH_MS = 5_000;
@@ -72,6 +76,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     ...deps,
     apiRetries: deps.apiRetries ?? API_RETRIES,
     startLimitMs: deps.startLimitMs ?? START_LIMIT_MS,
+    claimLimitMs: deps.claimLimitMs ?? CLAIM_LIMIT_MS,
     executable: deps.executable ?? null,
     lookUp: systemLookUp,
     families,

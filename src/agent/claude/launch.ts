@@ -21,6 +21,7 @@ export type LaunchDeps = {
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly apiRetries: number;
   readonly startLimitMs: number;
+  readonly claimLimitMs: number;
   /** Instead of the SDK's own; for tests. */
   readonly executable: string | null;
   readonly transcripts: TranscriptStore;
