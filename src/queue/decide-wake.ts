@@ -7,7 +7,7 @@ import type { DoubleTexting } from '../turn/turn.ts';
  * - `none`: nothing of it is under way.
  * - `opening`: a turn is under way and has not taken its messages yet; whoever writes now may still join it.
  * - `turn`: it has; whoever writes now waits for its end.
- * - `between`: it has committed; the next look into the inbox sees whoever writes now.
+ * - `between`: it has committed, or a job runs ahead of it; the next look into the inbox sees whoever writes now.
  * - `releasing`: the last look may be over; whoever writes now needs another round.
  */
 export type Phase = 'none' | 'opening' | 'turn' | 'between' | 'releasing';

@@ -61,7 +61,9 @@ async function runTurns(lease: Lease, running: Active, deps: ConversationDeps): 
   };
   const watch = { abort, claimed: () => enter('turn'), committed: () => enter('between') };
   while (!abort.aborted && !deps.isHalted(lease.conversation)) {
-    Object.assign(running, { phase: 'turn', since: deps.clock.now(), busyRemarked: false });
+    Object.assign(running, { since: deps.clock.now(), busyRemarked: false });
+    // Nobody is helped while a job runs, so nobody is told that somebody is.
+    if (deps.jobs.has(lease.conversation)) enter('between');
     await deps.jobs.run(lease);
     enter('opening');
     const outcome = await deps.runTurn(lease, watch).finally(watch.committed);

@@ -68,7 +68,7 @@ export function makeQueue(deps: QueueDeps): Queue {
     const running: Active = {
       interruption: new AbortController(),
       since: clock.now(),
-      phase: 'opening',
+      phase: jobs.has(conversation) ? 'between' : 'opening',
       busyRemarked: false,
       done: Promise.resolve(),
     };

@@ -120,6 +120,20 @@ describe('work between turns', () => {
     expect(house.clock.pending()).toBe(0);
   });
 
+  it('helps nobody: whoever writes meanwhile is told nothing, and answered after it', async () => {
+    const house = makeQueueHouse();
+    const gate = Promise.withResolvers<void>();
+    const done = house.queue.runBetween(lobby, () => gate.promise);
+    await house.accept(lobby, 'one');
+    await house.settle();
+    await house.accept(lobby, 'two');
+    expect(house.remarks).toEqual([]);
+    gate.resolve();
+    await done;
+    await house.settle();
+    expect(house.texts()).toEqual(['one']);
+  });
+
   it('that fails fails whoever asked for it, and no turn', async () => {
     const house = makeQueueHouse();
     const failing = house.queue.runBetween(lobby, () => Promise.reject(new Error('a bug')));
