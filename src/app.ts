@@ -28,6 +28,7 @@ import { makeQueue, type Queue } from './queue/queue.ts';
 import { makeCacheFiles } from './session/cache-files.ts';
 import { makeEndpoints, makeSessions, type Sessions } from './session/session.ts';
 import { makeWorkspaces } from './session/workspaces.ts';
+import { makeRetentionRuns } from './store/retention.ts';
 import { lockFolder } from './store/sqlite/lock.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 import { makeStore, type Store } from './store/store.ts';
@@ -134,6 +135,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   catchUp.start();
   closers.push(catchUp.close);
   closers.push(clock.every(SWEEP_MS, () => void sessions.sweep()));
+  startRetention(config, { ...ground, telemetry, store, bots });
 
   return {
     address,
@@ -220,6 +222,24 @@ async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat> {
 export async function chatNameOf(config: Config, { meta }: Pick<Store, 'meta'>): Promise<ChatName> {
   if (config.campfireUrl === null) return BUILTIN_CHAT;
   return chatName(`campfire:${await meta.getOrCreate(`campfire ${config.campfireUrl}`, randomUUID)}`);
+}
+
+/** What is older than `RETENTION_DAYS` goes while the server runs. */
+function startRetention(config: Config, deps: ChatDeps): void {
+  const { clock, closers, telemetry, store, bots } = deps;
+  const runs = makeRetentionRuns({
+    ...telemetry,
+    ...{ clock, retention: store.retention, leases: store.leases, keep: config },
+    deleteWorkspace: makeWorkspaces(join(config.dataDir, 'workspaces')).delete,
+    ttlOf(conversation) {
+      const of = parseConversationKey(conversation);
+      const bot = of === null ? null : bots.get(of.botId);
+      // Null where the bot's file is gone: then what holds without one.
+      return of === null || bot === null ? config.sessionTtlMs : ttlIn(bot, of.roomId);
+    },
+  });
+  runs.start();
+  closers.push(runs.stop);
 }
 
 type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };

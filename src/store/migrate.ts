@@ -4,6 +4,7 @@ import * as main from '../../migrations/0001_main.ts';
 import * as money from '../../migrations/0002_money.ts';
 import * as views from '../../migrations/0003_views.ts';
 import * as late from '../../migrations/0004_late.ts';
+import * as retention from '../../migrations/0005_retention.ts';
 import type { Schema } from './schema.ts';
 import { isPostgres } from './sql/locks.ts';
 
@@ -13,6 +14,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002_money': money,
   '0003_views': views,
   '0004_late': late,
+  '0005_retention': retention,
 };
 
 /** The database was written by a newer Firekeeper; nothing of it was touched. */

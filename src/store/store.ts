@@ -21,6 +21,7 @@ import { endAllLeases, makeLeases } from './sql/leases.ts';
 import { makeLedger } from './sql/ledger.ts';
 import { type Meta, makeMeta } from './sql/meta.ts';
 import { makeOutbox } from './sql/outbox.ts';
+import { makeRetention, type Retention } from './sql/retention.ts';
 import { makeRoomMessages } from './sql/room-messages.ts';
 import { makeSessionViews } from './sql/session-views.ts';
 import { makeSessionRecords } from './sql/sessions.ts';
@@ -42,6 +43,7 @@ export type Store = {
   readonly botKeys: BotKeys;
   readonly botRooms: BotRooms;
   readonly meta: Meta;
+  readonly retention: Retention;
   /** What operators' routes read beyond the ports above. */
   readonly views: { readonly sessions: SessionViews; readonly inbox: InboxViews };
   /**
@@ -78,6 +80,7 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     botKeys: makeBotKeys(database),
     botRooms: makeBotRooms(database, clock),
     meta: makeMeta(database),
+    retention: makeRetention(database, holder),
     views: { sessions: makeSessionViews(database), inbox: makeInboxViews(database) },
     recover: () =>
       database.write(async (trx) => ({

@@ -4,6 +4,7 @@ import { inboxContract } from './inbox.contract.ts';
 import { leasesContract } from './leases.contract.ts';
 import { ledgerContract } from './ledger.contract.ts';
 import { outboxContract } from './outbox.contract.ts';
+import { retentionContract } from './retention.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { smallStoresContract } from './small-stores.contract.ts';
 import type { MakeStoreUnderTest } from './store-under-test.ts';
@@ -22,4 +23,5 @@ export const CONTRACTS: Readonly<Record<string, (make: MakeStoreUnderTest) => vo
   transcripts: transcriptsContract,
   'small stores': smallStoresContract,
   views: viewsContract,
+  retention: retentionContract,
 };
