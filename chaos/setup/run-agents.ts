@@ -44,7 +44,6 @@ export async function runAgents(run: AgentsRun): Promise<readonly Finding[]> {
         rss.push({ turn: asked, mb: process.memoryUsage().rss / 1024 / 1024 });
         const marks = reply.match(/mark-room-\d+-\d+-end/g) ?? [];
         if (marks.length === 0) notices += 1;
-        
         else if (marks[0] !== mark || marks.some((found) => !found.startsWith(`mark-${room}-`)))
           wrong.push(mark);
       }

@@ -21,7 +21,7 @@ export async function runMemory({ rooms, seconds, budgetMb }: MemoryRun): Promis
     SPARE_AGENTS: '0',
     REWARM_SESSIONS: '0',
   });
-  const owner = `FIREKEEPER_OWNER=${await world.app.parts.store.meta.get('owner')}`;
+  const owner = (await world.app.parts.store.meta.get('owner')) ?? 'none';
   const tiers = new Map<string, number>();
   world.app.turnEvents.subscribe((event) => {
     if (event.type === 'turn.started') tiers.set(event.tier, (tiers.get(event.tier) ?? 0) + 1);
