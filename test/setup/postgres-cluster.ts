@@ -21,7 +21,7 @@ const UP_WITHIN_MS = 20_000;
 export type Cluster = {
   /** The address of a new, empty database. */
   makeDatabase(): Promise<string>;
-  /** Starts it again, on the same port. */
+  /** Starts it again, on the same port; does nothing while it runs. */
   start(): Promise<void>;
   /** `fast` ends every session, as an operator's restart does; `immediate` is a crash. */
   stop(how?: 'fast' | 'immediate'): Promise<void>;
@@ -57,6 +57,7 @@ export async function startCluster(): Promise<Cluster> {
   }
 
   async function start(): Promise<void> {
+    if (server !== null) return;
     const child = spawn(join(bin ?? '', 'postgres'), ['-D', data], {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],

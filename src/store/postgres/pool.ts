@@ -48,7 +48,9 @@ export function makePool(url: string, most: number): Pool {
       return toConnection(await pool.connect().catch(rethrow));
     },
     query: (sql, parameters) => pool.query(sql, encodeAll(parameters)).catch(rethrow),
-    end: () => pool.end(),
+    async end() {
+      if (!pool.ending) await pool.end();
+    },
   };
 }
 
