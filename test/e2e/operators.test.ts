@@ -1,6 +1,6 @@
 /** What an operator does from outside: look, steer, replay, and bring the predecessor's conversations along. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -135,9 +135,11 @@ describe('a conversation of the predecessor', () => {
 
 describe('a running server', () => {
   it('shows and steers its sessions over HTTP and through the command line', async () => {
-    const server = await startServer();
+    const cache = join(makeTempFolder(), 'session_cache');
+    const server = await startServer({ env: { SESSION_CACHE_DIR: cache } });
     await server.say(7, 'my cat is called Momo');
     await server.replies(7, 1);
+    await waitFor(() => (existsSync(join(cache, 'session_7_assistant.json')) ? true : null));
 
     const listed = await firekeeper(server.dataDir, 'sessions', 'list', '--json');
     expect(JSON.parse(listed.out)).toMatchObject({
@@ -153,6 +155,7 @@ describe('a running server', () => {
     const reset = await firekeeper(server.dataDir, 'sessions', 'reset', 'builtin:7:assistant');
     expect(reset).toMatchObject({ code: 0, out: 'builtin:7:assistant is forgotten.\n' });
     expect(await server.getJson(pathOf(7))).toMatchObject({ state: 'forgotten', connected: false });
+    await waitFor(() => (readdirSync(cache).length === 0 ? true : null));
     await server.say(7, 'who is my cat?');
     const replies = await server.replies(7, 2);
     expect(replies.at(-1)?.text).toContain('message 1 of this conversation');
