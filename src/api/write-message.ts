@@ -61,7 +61,7 @@ export function makeWriteMessage(deps: WriteDeps): WriteMessage {
   };
 
   /** The built-in room's own id of the message is what the inbox deduplicates by. */
-  async function store(bot: Bot, { roomId, user, text }: Written): Promise<StoredMessage> {
+  async function store(bot: Bot, { roomId, user, text }: Written): Promise<StoredMessage | null> {
     const message = { text: toText(text, null), userName: toName(user.name), userId: userId(user.id) };
     const at = clock.now();
     const shown = (await deps.rooms?.add(toPersonMessage({ ...message, roomId, at }))) ?? null;
@@ -81,6 +81,7 @@ export function makeWriteMessage(deps: WriteDeps): WriteMessage {
       messageId: shown === null ? null : `local-${shown.id}`,
       receivedAt: at,
     });
+    if (outcome.kind === 'full') return null;
     if (outcome.kind === 'accepted') deps.wake(conversation);
     return { inboxId: outcome.kind === 'duplicate' ? null : outcome.id, shown };
   }

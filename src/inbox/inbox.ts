@@ -7,7 +7,7 @@
  *      └────give back─────┘            ignored{bot|rejected|not_allowed} (never ran)
  *
  * Terminal states never change. A command, a rejected message and another bot's of our own never wait: their rows are
- * stored in their terminal state.
+ * stored in their terminal state; so is that of one of too many.
  */
 import type {
   BotId,
@@ -40,16 +40,19 @@ export type IncomingMessage = {
 
 /**
  * - `accepted`: it waits for its turn; the queue is to be woken.
- * - `answered`, `rejected`, `ignored`: it is stored and has ended (a command; turned away; of another bot).
+ * - `answered`, `rejected`, `ignored`, `overloaded`: it is stored and has ended (a command; turned away; of another bot;
+ *   one of too many).
  * - `duplicate`: it was there before.
+ * - `full`: it is not stored, because too many wait; whoever has it may send it again.
  */
 export type AcceptOutcome =
   | {
-      readonly kind: 'accepted' | 'answered' | 'rejected' | 'ignored';
+      readonly kind: 'accepted' | 'answered' | 'rejected' | 'ignored' | 'overloaded';
       readonly id: InboxId;
       readonly idReused: boolean;
     }
-  | { readonly kind: 'duplicate' };
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'full' };
 
 export type InboxState = 'waiting' | 'running' | 'settled' | 'buried' | 'ignored';
 export type IgnoreReason = 'bot' | 'not_allowed' | 'rejected';

@@ -9,6 +9,7 @@ import type { Inbox } from '../inbox/inbox.ts';
 import type { Outbox } from '../outbox/outbox.ts';
 import type { History, SessionRecords } from '../session/session.ts';
 import type { Ledger, TurnStore } from '../turn/turn.ts';
+import type { Overflow } from '../webhook/webhook.ts';
 import type { Database } from './database.ts';
 import { type LeftAgent, makeAgentRegistry, takeLeftAgents } from './sql/agents.ts';
 import { makeArrivals } from './sql/arrivals.ts';
@@ -21,6 +22,7 @@ import { endAllLeases, makeLeases } from './sql/leases.ts';
 import { makeLedger } from './sql/ledger.ts';
 import { type Meta, makeMeta } from './sql/meta.ts';
 import { makeOutbox } from './sql/outbox.ts';
+import { makeOverflow } from './sql/overflow.ts';
 import { makeRetention, type Retention } from './sql/retention.ts';
 import { makeRoomMessages } from './sql/room-messages.ts';
 import { makeSessionViews } from './sql/session-views.ts';
@@ -31,6 +33,7 @@ import { makeTurnStore } from './sql/turns.ts';
 export type Store = {
   readonly inbox: Inbox;
   readonly arrivals: Arrivals;
+  readonly overflow: Overflow;
   readonly outbox: Outbox;
   readonly leases: Leases;
   readonly sessions: SessionRecords;
@@ -73,6 +76,7 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     history: makeHistory(database),
     sessions: makeSessionRecords(database, clock, holder),
     turns: makeTurnStore(database, clock, holder),
+    overflow: makeOverflow(database, clock),
     ledger: makeLedger(database),
     transcripts: makeTranscripts(database, holder),
     agents: makeAgentRegistry(database, clock),

@@ -28,6 +28,11 @@ export function makeMetrics() {
       'Messages found that no webhook had brought, by what became of them',
       ['outcome'],
     ),
+    overloads: counter(
+      'firekeeper_overloaded_total',
+      'Messages that were not taken in because there were too many: of a user, room, bot or conversation, or waiting in all',
+      ['limit'],
+    ),
     messageIdsReused: counter(
       'firekeeper_message_id_reused_total',
       'Message ids seen again with another author or text',

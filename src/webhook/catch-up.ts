@@ -85,8 +85,7 @@ export function makeCatchUp(deps: CatchUpDeps): CatchUp {
       if (isClosed) return false;
       const known = await deps.known(deps.chat.name, bot.id, heard.messages);
       for (const message of chooseMissed(heard.messages, known, since)) {
-        if (isClosed) return false;
-        await accept(bot, message);
+        if (isClosed || !(await accept(bot, message))) return false;
       }
       return heard.isWhole;
     } catch (error) {
@@ -95,7 +94,8 @@ export function makeCatchUp(deps: CatchUpDeps): CatchUp {
     }
   }
 
-  async function accept(bot: Bot, message: HeardMessage): Promise<void> {
+  /** False when there is no place for it now. */
+  async function accept(bot: Bot, message: HeardMessage): Promise<boolean> {
     const { roomId, userId, messageId, sentAt } = message;
     const incoming = toIncoming(deps.chat.name, bot, {
       roomId,
@@ -111,6 +111,7 @@ export function makeCatchUp(deps: CatchUpDeps): CatchUp {
     deps.metrics.lateMessages.inc({ outcome: outcome.kind });
     if (outcome.kind === 'accepted') deps.wake(incoming.conversation);
     log.info({ conversation: incoming.conversation, outcome: outcome.kind }, 'a missed message was found');
+    return outcome.kind !== 'full';
   }
 
   return {

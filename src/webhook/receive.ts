@@ -28,9 +28,9 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
     if (payload.shape === 'flat' && !flatIsAllowed) return refuse(request, reply, 'token_required');
 
     const outcome = await storeInTime(payload, namedBot(request));
-    if (outcome === 'not_stored') deps.notStored();
+    if (outcome === 'not_stored' || outcome === 'too_many_waiting') deps.notStored();
     if (typeof outcome === 'string') return refuse(request, reply, outcome);
-    if (outcome.kind !== 'duplicate' && outcome.idReused) deps.metrics.messageIdsReused.inc();
+    if ('idReused' in outcome && outcome.idReused) deps.metrics.messageIdsReused.inc();
     deps.metrics.webhooks.inc({ status: '200', reason: outcome.kind });
     return reply.code(200).send();
   };
@@ -58,6 +58,7 @@ export function makeReceive(deps: WebhookDeps, refuse: Refuse): Receive {
 
     const message = toIncoming(deps.chat, bot, toSaid(payload, deps.clock.now()));
     const [outcome] = await Promise.all([deps.accept(message), noteRoom(payload, message)]);
+    if (outcome.kind === 'full') return 'too_many_waiting';
     if (outcome.kind === 'duplicate') return outcome;
     await showInRoom(message);
     if (outcome.kind === 'accepted') deps.wake(message.conversation);

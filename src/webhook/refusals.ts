@@ -24,6 +24,7 @@ export const REFUSALS = {
   invalid_fields: { status: 422, title: 'A field is missing or has the wrong type.' },
   room_mismatch: { status: 422, title: 'room.path names another room than room.id.' },
   internal_error: { status: 500, title: 'The server failed.' },
+  too_many_waiting: { status: 503, title: 'Too many messages wait already; send it again later.' },
   not_stored: { status: 503, title: 'The message could not be stored in time; send it again.' },
 } as const satisfies Record<string, ProblemKind>;
 

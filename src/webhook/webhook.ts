@@ -97,4 +97,5 @@ const description: FastifySchema = {
 const acceptAnything = () => (value: unknown) => ({ value });
 
 export { type CatchUp, makeCatchUp } from './catch-up.ts';
+export { makeOverloadGuard, type Overflow, type OverloadGuard } from './overload.ts';
 export { makeRefuse, REFUSALS, type RefusalCode, type Refuse, toName, toPersonMessage, toText };

@@ -4,6 +4,7 @@ import { inboxContract } from './inbox.contract.ts';
 import { leasesContract } from './leases.contract.ts';
 import { ledgerContract } from './ledger.contract.ts';
 import { outboxContract } from './outbox.contract.ts';
+import { overflowContract } from './overflow.contract.ts';
 import { retentionContract } from './retention.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { smallStoresContract } from './small-stores.contract.ts';
@@ -15,6 +16,7 @@ import { viewsContract } from './views.contract.ts';
 export const CONTRACTS: Readonly<Record<string, (make: MakeStoreUnderTest) => void>> = {
   inbox: inboxContract,
   arrivals: arrivalsContract,
+  overflow: overflowContract,
   outbox: outboxContract,
   leases: leasesContract,
   sessions: sessionsContract,

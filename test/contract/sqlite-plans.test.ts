@@ -67,6 +67,10 @@ async function useEverything(store: Store): Promise<void> {
   await store.arrivals.acceptUnlessBusy(messageOf({ messageId: '44', room: 2 }), replyIn(2, 'busy'));
   await store.arrivals.acceptAnswered(command, { dropWaiting: true, answer: () => replyIn(1, 'stopped') });
   await store.arrivals.ignore(messageOf({ messageId: '45' }));
+  for (const [messageId, mostWaiting] of [['47', 5] as const, ['48', 0] as const]) {
+    const limit = { mostWaiting, notice: 'too much', noticedSince: 1 };
+    await store.overflow.acceptUnlessFull(messageOf({ messageId, room: 3 }), limit);
+  }
   await store.arrivals.lastAuthor(conversationIn(1));
   await accept(store, { messageId: '46' });
 

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
-import type { Instant } from '../../base/terms.ts';
+import type { InboxId, Instant } from '../../base/terms.ts';
 import type { AcceptOutcome, Inbox, IncomingMessage } from '../../inbox/inbox.ts';
 import type { Database, Tx } from '../database.ts';
 import { decideDuplicate } from './decide-duplicate.ts';
 import type { InboxRow } from './inbox-rows.ts';
 import { oneAtATime } from './locks.ts';
 
-type Stored = Exclude<AcceptOutcome, { kind: 'duplicate' }>;
+type Stored = Extract<AcceptOutcome, { id: InboxId }>;
 /** A row that never waits: how it ended, and when. */
 type End = Pick<InboxRow, 'state' | 'outcome'> & { readonly ended_at: Instant };
 
