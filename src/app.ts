@@ -28,10 +28,11 @@ import { makeQueue, type Queue } from './queue/queue.ts';
 import { makeCacheFiles } from './session/cache-files.ts';
 import { makeEndpoints, makeSessions, type Sessions } from './session/session.ts';
 import { makeWorkspaces } from './session/workspaces.ts';
+import { openPostgres } from './store/postgres/postgres.ts';
 import { makeRetentionRuns } from './store/retention.ts';
 import { lockFolder } from './store/sqlite/lock.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
-import { makeStore, type Store } from './store/store.ts';
+import { type Database, makeStore, type Store } from './store/store.ts';
 import { makeHealth } from './telemetry/health.ts';
 import { machineShare } from './telemetry/machine-memory.ts';
 import { makeMetrics } from './telemetry/metrics.ts';
@@ -79,6 +80,8 @@ export type AppDeps = {
   readonly clock: Clock;
   /** Runs instead of Claude's process. For tests alone, so it is no setting. */
   readonly agentExecutable?: string;
+  /** Told when another server has taken the database over: this one can write nothing any more, and its owner stops it. */
+  readonly giveUp?: (why: Error) => void;
 };
 
 /** Starts the server; resolves when it listens. Whatever fails, nothing stays open. */
@@ -157,16 +160,22 @@ async function build(config: Config, ground: Ground): Promise<App> {
 }
 
 /** Opens the data folder for this process alone; rejects with `FolderLocked`. */
-export async function openStore(config: Config, { clock, closers, telemetry }: Ground & { telemetry: Telemetry }) {
+export async function openStore(config: Config, ground: Ground & { telemetry: Telemetry }) {
+  const { clock, closers, telemetry } = ground;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(config.dataDir, clock);
   closers.push(() => lock.release());
-  const database = await openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
+  const database = await openDatabase(config, ground);
   collectWrites(telemetry.metrics, database.stats);
   const store = makeStore(database, clock, { holder: randomUUID(), leaseMs: LEASE_MS });
   closers.push(() => store.close());
   await store.recover();
   return { store, lock };
+}
+
+function openDatabase(config: Config, { clock, log, giveUp = () => {} }: Ground): Promise<Database> {
+  if (config.databaseUrl !== null) return openPostgres(config.databaseUrl, { clock, log, onTaken: giveUp });
+  return openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
 }
 
 async function openBots(config: Config, { clock, closers, log }: Ground): Promise<Bots> {

@@ -8,11 +8,14 @@ import { makeHttp } from './api/http.ts';
 import { chatNameOf, openStore } from './app.ts';
 import { systemClock } from './base/clock.ts';
 import type { ConversationKey } from './base/terms.ts';
+import { CommandFailed } from './cli/command.ts';
 import type { OpenFolder, OpenFolderOutcome } from './cli/operator.ts';
 import type { Config } from './config.ts';
 import { makeWorkspaces } from './session/workspaces.ts';
+import { PostgresError } from './store/postgres/errors.ts';
+import { DatabaseTaken } from './store/postgres/lock.ts';
 import { FolderLocked } from './store/sqlite/lock.ts';
-import type { Store } from './store/store.ts';
+import { DatabaseBusy, type Store } from './store/store.ts';
 import { makeLog } from './telemetry/log.ts';
 import { makeMetrics } from './telemetry/metrics.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -41,8 +44,12 @@ export async function openDataFolder(
     return { kind: 'open', folder: { ...(await buildFolder(config, store, telemetry, closers)), close } };
   } catch (error) {
     await close();
-    if (!(error instanceof FolderLocked)) throw error;
-    return { kind: 'held', address: error.holder?.address ?? null, detail: error.message };
+    if (error instanceof FolderLocked)
+      return { kind: 'held', address: error.holder?.address ?? null, detail: error.message };
+    if (error instanceof DatabaseTaken) return { kind: 'held', address: null, detail: error.message };
+    if (error instanceof DatabaseBusy || error instanceof PostgresError)
+      throw new CommandFailed('no_database', error.message);
+    throw error;
   }
 }
 

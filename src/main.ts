@@ -18,18 +18,22 @@ export async function main(): Promise<number> {
   const log = makeLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
   for (const warning of warnings) log.warn(warning);
 
+  let giveUp = (_why: Error): void => {};
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
-    process.on('uncaughtException', (error) => fail(error));
-    process.on('unhandledRejection', (reason) => fail(toError(reason)));
-    function fail(error: Error): void {
-      log.fatal({ error: error.message, stack: error.stack }, 'a bug: stopping');
+    process.on('uncaughtException', (error) => fail('a bug', error));
+    process.on('unhandledRejection', (reason) => fail('a bug', toError(reason)));
+    giveUp = (why) => fail('the database is taken', why);
+    function fail(reason: string, error: Error): void {
+      log.fatal({ error: error.message, stack: error.stack }, `${reason}: stopping`);
       process.exitCode = 1;
-      resolve('bug');
+      resolve(reason);
     }
   });
 
-  const app = await makeApp(config, { log, clock: systemClock }).catch((error: unknown) => toError(error));
+  const app = await makeApp(config, { log, clock: systemClock, giveUp }).catch((error: unknown) =>
+    toError(error),
+  );
   if (app instanceof Error) {
     process.stderr.write(`Firekeeper did not start: ${app.message}\n`);
     return 1;

@@ -113,9 +113,9 @@ export async function takeLock(url: string, deps: LockDeps): Promise<ServerLock>
     let keep = false;
     try {
       const answer = await tryLock(client);
-      if (answer !== 'taken') return (await endOwnSession(client, me.id)) ? null : toTaken(client);
+      if (answer !== 'taken') return (await endOwnSession(client, me.id)) ? null : await toTaken(client);
       keep = (await readMark(client))?.id === me.id;
-      return keep ? client : toTaken(client);
+      return keep ? client : await toTaken(client);
     } finally {
       if (!keep) await end(client);
     }
