@@ -23,6 +23,9 @@ export type CollectedAnswer = Extract<AgentEvent, { kind: 'ended' }> & {
   readonly wasHeard: boolean;
 };
 
+/** How often an interrupt is said while the turn goes on. */
+const INTERRUPT_AGAIN_MS = 500;
+
 /** Sends the prompt and listens until the turn has ended, cutting in when it is stuck, over its limit, or asked to. */
 export async function collectAnswer(
   agent: Agent,
@@ -73,9 +76,16 @@ export async function collectAnswer(
     if (interruption !== 'none') return;
     interruption = why;
     cancelLook();
-    // An agent that ignores the interrupt, or whose pipe is stuck, is ended with everything that it started.
-    cancelLook = clock.after(limits.graceMs, () => void agent.close());
-    agent.interrupt().catch(() => agent.close());
+    const interrupt = () => void agent.interrupt().catch(() => agent.close());
+    // One that comes before the process has begun the turn is lost, so it is said again.
+    const stopSaying = clock.every(INTERRUPT_AGAIN_MS, interrupt);
+    // An agent that ignores it, or whose pipe is stuck, is ended with everything that it started.
+    const stopWaiting = clock.after(limits.graceMs, () => void agent.close());
+    cancelLook = () => {
+      stopSaying();
+      stopWaiting();
+    };
+    interrupt();
   }
 
   const onAbort = () => {
