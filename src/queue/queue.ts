@@ -7,7 +7,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { DoubleTexting, TurnOutcome, TurnWatch } from '../turn/turn.ts';
 
 export type QueueDeps = {
-  readonly inbox: Pick<Inbox, 'due' | 'markOverdue'>;
+  readonly inbox: Pick<Inbox, 'due' | 'markOverdue' | 'waitingIn'>;
   readonly leases: Leases;
   readonly clock: Clock;
   readonly telemetry: Telemetry;

@@ -157,12 +157,38 @@ describe('whoever writes while a turn runs', () => {
     expect(house.remarks).toEqual([`busy ${lobby}`, `busy ${lobby}`]);
   });
 
-  it('is told so while the turn has not taken its messages yet', async () => {
+  it('is told so as soon as the turn has taken its messages', async () => {
     const house = makeQueueHouse();
     house.failing.add('claim');
     await house.accept(lobby, 'one');
     await house.accept(lobby, 'two');
+    expect(house.remarks).toEqual([]);
+    house.turns[0]?.claim();
+    await house.settle();
     expect(house.remarks).toEqual([`busy ${lobby}`]);
+  });
+
+  it('is told nothing when the poll was faster than its own wake', async () => {
+    const house = makeQueueHouse();
+    house.store(lobby, 'one');
+    house.queue.start();
+    await house.settle();
+    house.queue.wake(lobby);
+    await house.settle();
+    expect(house.texts()).toEqual(['one']);
+    expect(house.remarks).toEqual([]);
+  });
+
+  it('is told nothing either when its own wake comes before the turn has taken it', async () => {
+    const house = makeQueueHouse();
+    house.failing.add('claim');
+    house.store(lobby, 'one');
+    house.queue.start();
+    await house.settle();
+    house.queue.wake(lobby);
+    house.turns[0]?.claim();
+    await house.settle();
+    expect(house.remarks).toEqual([]);
   });
 
   it('is told nothing once the turn has committed', async () => {

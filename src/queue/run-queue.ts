@@ -36,8 +36,9 @@ export function makeQueue(deps: QueueDeps): Queue {
       busyRemarked: running?.busyRemarked ?? false,
     });
     if (decision === 'begin') enqueue(conversation);
-    if (decision === 'interrupt') abort(running, 'superseded');
-    if (decision === 'remark') remarkBusy(conversation, running);
+    if (running === undefined) return;
+    if (decision === 'remark-later') running.wokenEarly = true;
+    if (decision === 'interrupt' || decision === 'remark') act(conversation, running, decision);
   }
 
   function enqueue(conversation: ConversationKey): void {
@@ -45,9 +46,22 @@ export function makeQueue(deps: QueueDeps): Queue {
     pump();
   }
 
-  function remarkBusy(conversation: ConversationKey, running: Active | undefined): void {
-    if (running !== undefined) running.busyRemarked = true;
-    deps.remark(conversation, 'busy', null).catch((error) => failed(conversation, error));
+  function act(conversation: ConversationKey, running: Active, what: 'interrupt' | 'remark'): void {
+    actIfSomethingWaits(conversation, running, what).catch((error) => failed(conversation, error));
+  }
+
+  /** The message that woke us may be the one that runs, where the poll found it first: nothing waits then. */
+  async function actIfSomethingWaits(
+    conversation: ConversationKey,
+    running: Active,
+    what: 'interrupt' | 'remark',
+  ): Promise<void> {
+    const waiting = await deps.inbox.waitingIn(conversation);
+    if (waiting === 0 || running.phase !== 'turn') return;
+    if (what === 'interrupt') return abort(running, 'superseded');
+    if (running.busyRemarked) return;
+    running.busyRemarked = true;
+    await deps.remark(conversation, 'busy', null);
   }
 
   function failed(conversation: ConversationKey, error: unknown): void {
@@ -70,12 +84,14 @@ export function makeQueue(deps: QueueDeps): Queue {
       since: clock.now(),
       phase: jobs.has(conversation) ? 'between' : 'opening',
       busyRemarked: false,
+      wokenEarly: false,
       done: Promise.resolve(),
     };
     active.set(conversation, running);
     running.done = runConversation(conversation, running, {
       ...deps,
       jobs,
+      onClaimed: ({ wokenEarly }) => wokenEarly && act(conversation, running, 'remark'),
       isHalted: (one) => draining || holds.has(one),
       onRenewFailed: (error) => failed(conversation, error),
     })
@@ -140,8 +156,8 @@ export function makeQueue(deps: QueueDeps): Queue {
   };
 }
 
-function abort(running: Active | undefined, reason: AbortReason): void {
-  running?.interruption.abort(reason);
+function abort(running: Active, reason: AbortReason): void {
+  running.interruption.abort(reason);
 }
 
 type OnDue = (conversations: readonly ConversationKey[]) => void;
