@@ -11,22 +11,23 @@ import { makeCollectFacts, makeStats } from './api/collect-stats.ts';
 import { makeForget } from './api/forget.ts';
 import { makeHttp } from './api/http.ts';
 import { makeLogin } from './api/login.ts';
-import type { CompactResult } from './api/steer.ts';
 import { type Bus, makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
 import { parseConversationKey } from './base/conversation.ts';
+import { toError } from './base/errors.ts';
 import { readOrMakeSecret } from './base/secret-file.ts';
-import { BUILTIN_CHAT, chatName, type ChatName, type ConversationKey } from './base/terms.ts';
+import { BUILTIN_CHAT, type ChatName, type ConversationKey, chatName } from './base/terms.ts';
 import { type Bot, type Bots, makeBots, noticeOf, ttlIn } from './bots/bots.ts';
 import { makeAuthorCheck } from './chat/author.ts';
 import { makeBuiltinRoom } from './chat/builtin/builtin.ts';
 import { makeCampfire } from './chat/campfire/campfire.ts';
 import type { Chat, RoomMessage, RoomStore } from './chat/chat.ts';
+import { makeAcceptMessage, makeSteering, parseCommand } from './commands/commands.ts';
 import type { Config } from './config.ts';
 import { makeSender } from './outbox/sender.ts';
-import { makeQueue, type Queue } from './queue/queue.ts';
+import { makeQueue, type Queue, rewarmRecent } from './queue/queue.ts';
 import { makeCacheFiles } from './session/cache-files.ts';
-import { makeEndpoints, makeSessions, type Sessions } from './session/session.ts';
+import { decideRewarming, makeEndpoints, makeSessions, type Sessions } from './session/session.ts';
 import { makeWorkspaces } from './session/workspaces.ts';
 import { openPostgres } from './store/postgres/postgres.ts';
 import { makeRetentionRuns } from './store/retention.ts';
@@ -40,7 +41,7 @@ import type { Log, Telemetry } from './telemetry/telemetry.ts';
 import { collectWrites } from './telemetry/write-metrics.ts';
 import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from './turn/turn.ts';
 import { VERSION } from './version.ts';
-import { makeCatchUp, webhookRoutes } from './webhook/webhook.ts';
+import { makeCatchUp, makeOverloadGuard, webhookRoutes } from './webhook/webhook.ts';
 
 const LEASE_MS = 60_000;
 const POLL_MS = 1_000;
@@ -134,6 +135,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   await lock.announce(address);
   telemetry.metrics.collectProcess();
   queue.start();
+  void rewarmSome(config, { store, bots, sessions, queue, log });
   sender.start();
   catchUp.start();
   closers.push(catchUp.close);
@@ -157,6 +159,33 @@ async function build(config: Config, ground: Ground): Promise<App> {
       await closeAll(closers);
     },
   };
+}
+
+/** Nobody waits for it: what fails here is met again, and told, by the conversation's next turn. */
+async function rewarmSome(
+  config: Config,
+  deps: { store: Store; bots: Bots; sessions: Sessions; queue: Queue; log: Log },
+): Promise<void> {
+  const { store, bots, sessions, queue, log } = deps;
+  const most = decideRewarming(config);
+  try {
+    const recent = await store.sessions.list(most);
+    const count = await rewarmRecent(
+      recent.map(({ conversation }) => conversation),
+      queue,
+      async (lease) => {
+        const conversation = parseConversationKey(lease.conversation);
+        const bot = conversation && bots.get(conversation.botId);
+        return bot !== null && sessions.rewarm(lease, bot);
+      },
+    );
+    if (count > 0) log.info({ count }, 'resumed conversations ahead of their next message');
+  } catch (error) {
+    log.warn(
+      { error: toError(error).message },
+      'conversations could not be resumed ahead of their next message',
+    );
+  }
 }
 
 /** Opens the data folder for this process alone; rejects with `FolderLocked`. */
@@ -290,6 +319,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     records: store.sessions,
     transcripts: store.transcripts,
     history: store.history,
+    bots,
     agents,
     leases: store.leases,
     clock,
@@ -300,6 +330,10 @@ async function buildEngine(config: Config, deps: EngineDeps) {
       clock,
     }),
     machineShare,
+    models: {
+      get: async (conversation) => (await store.meta.get(`model ${conversation}`)) || null,
+      set: (conversation, model) => store.meta.set(`model ${conversation}`, model ?? ''),
+    },
     sdkVersion: SDK_VERSION,
     workspaceOf: workspaces.pathOf,
     deleteWorkspace: workspaces.delete,
@@ -307,16 +341,19 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     limits: {
       mostLive: config.maxHotSessions,
       budgetMb: config.agentMemoryBudgetMb,
+      spares: config.spareAgents,
       highWatermark: config.memoryHighWatermark,
       resume: config.sessionResume,
       stateless: config.sessionMode === 'stateless',
     },
   });
   const sessions = withCacheFiles(config, engine, turnEvents, deps);
+  const people = makeAuthorCheck({ chat, ownKeys: () => bots.all().flatMap((bot) => bot.key ?? []) });
   const turnDeps = {
     inbox: store.inbox,
     sessions,
     store: store.turns,
+    ledger: store.ledger,
     bots,
     loopBreaker: makeLoopBreaker(),
     noticeText: noticeOf,
@@ -324,7 +361,7 @@ async function buildEngine(config: Config, deps: EngineDeps) {
     telemetry,
     timeZone: config.timeZone,
     limits: { stuckAfterMs: config.stuckAfterMs, graceMs: GRACE_MS, maxAgeMs: config.messageMaxAgeMs },
-    isBot: makeAuthorCheck({ chat, ownKeys: () => bots.all().flatMap((bot) => bot.key ?? []) }),
+    isBot: people.isBot,
     publish: turnEvents.publish,
     owed: sender.wake,
   };
@@ -343,7 +380,44 @@ async function buildEngine(config: Config, deps: EngineDeps) {
       overdueMs: config.queueWaitMs,
     },
   });
-  return { agents, sessions, sender, queue, turnEvents };
+  const forget = makeForget({ records: store.sessions, sessions, queue });
+  const steering = makeSteering({
+    queue,
+    sessions,
+    records: store.sessions,
+    inbox: store.inbox,
+    ledger: store.ledger,
+    bots,
+    clock,
+    forget: forget.conversation,
+    onCompacted: (conversation, outcome) =>
+      log.info({ conversation, outcome: outcome instanceof Error ? outcome.message : outcome }, 'compacted'),
+  });
+  const guard = makeOverloadGuard({
+    overflow: store.overflow,
+    countWaiting: async () => (await store.inbox.counts()).waiting,
+    bots,
+    isCommand: (text) => parseCommand(text) !== null,
+    isOurs: people.isOurs,
+    noticeText: noticeOf,
+    owed: sender.wake,
+    clock,
+    metrics: telemetry.metrics,
+  });
+  const acceptMessage = makeAcceptMessage({
+    arrivals: { ...store.arrivals, accept: guard.acceptWaiting },
+    steering,
+    ledger: store.ledger,
+    bots,
+    clock,
+    timeZone: config.timeZone,
+    isOurs: people.isOurs,
+    isBot: people.isBot,
+    isAdministrator: (message) => chat.isAdministrator(message, message.userId),
+    owed: sender.wake,
+  });
+  const accept = guard.admit(acceptMessage);
+  return { agents, sessions, sender, queue, turnEvents, forget, steering, accept };
 }
 
 /** Where a folder for them is configured, the predecessor's session files follow each turn and each forget. */
@@ -380,9 +454,8 @@ type HttpParts = Awaited<ReturnType<typeof buildEngine>> &
 
 /** The front doors, closed until `listen`. */
 async function buildHttp(config: Config, parts: HttpParts) {
-  const { agents, sessions, queue, turnEvents, telemetry, clock, store, bots, chat, rooms, roomEvents } =
-    parts;
-  const { accept } = store.inbox;
+  const { agents, queue, turnEvents, forget, steering, accept } = parts;
+  const { telemetry, clock, store, bots, chat, rooms, roomEvents } = parts;
   const adminToken = config.adminToken ?? (await readOrMakeSecret(join(config.dataDir, 'admin-token')));
   const login = makeLogin({ adminToken, publicUrl: config.publicUrl, clock });
   const http = makeHttp({
@@ -410,8 +483,6 @@ async function buildHttp(config: Config, parts: HttpParts) {
     dataDir: config.dataDir,
     budgetMb: config.agentMemoryBudgetMb,
   });
-  const forget = makeForget({ records: store.sessions, sessions, queue });
-  const compact = async (): Promise<CompactResult> => 'not-available';
   const doors = { bots, accept, wake: queue.wake, clock, ...telemetry };
   const catchUp = makeCatchUp({
     ...doors,
@@ -445,7 +516,7 @@ async function buildHttp(config: Config, parts: HttpParts) {
       stats,
       forget,
       queue,
-      compact,
+      compact: steering.compactNow,
       collectFacts: makeCollectFacts({ agents, queue }),
       sessionViews: store.views.sessions,
       inboxViews: store.views.inbox,

@@ -8,7 +8,7 @@ import { keyParams, toKnownShape } from './sessions.ts';
 import type { SessionViews } from './views.ts';
 
 /** `not-live`: no idle process serves the conversation; its memory is compacted where it lives, not in the store. */
-export type CompactResult = 'compacted' | 'busy' | 'not-live' | 'failed' | 'not-available';
+export type CompactResult = 'compacted' | 'not-needed' | 'busy' | 'not-live' | 'failed' | 'not-available';
 
 export type SteerDeps = {
   readonly sessionViews: Pick<SessionViews, 'isKnown'>;
@@ -59,6 +59,7 @@ export function steerRoutes(deps: SteerDeps): FastifyPluginAsyncZod {
 
 const COMPACT_PROBLEMS: Readonly<Record<CompactResult, ProblemCode | null>> = {
   compacted: null,
+  'not-needed': null,
   busy: 'busy',
   'not-live': 'not_live',
   failed: 'compact_failed',

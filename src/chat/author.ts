@@ -7,10 +7,21 @@ export type AuthorCheckDeps = {
   ownKeys(): readonly string[];
 };
 
-/** Whether a message's author is a bot: ours are known by the id in their keys, others by what the platform says. */
-export function makeAuthorCheck(deps: AuthorCheckDeps) {
-  return async (message: { roomId: RoomId; botId: BotId; userId: UserId }): Promise<boolean | null> => {
-    if (deps.ownKeys().some((key) => key.split('-', 1)[0] === message.userId)) return true;
-    return deps.chat.isBot({ roomId: message.roomId, botId: message.botId }, message.userId);
+export type AuthorCheck = {
+  /** Whether this is one of our own bots; asks nobody. */
+  isOurs(user: UserId): boolean;
+  /** Whether a message's author is a bot: ours, or what the platform says; null when it says nothing. */
+  isBot(message: {
+    readonly roomId: RoomId;
+    readonly botId: BotId;
+    readonly userId: UserId;
+  }): Promise<boolean | null>;
+};
+
+export function makeAuthorCheck({ chat, ownKeys }: AuthorCheckDeps): AuthorCheck {
+  const isOurs = (user: UserId): boolean => ownKeys().some((key) => key.split('-', 1)[0] === user);
+  return {
+    isOurs,
+    isBot: async (message) => isOurs(message.userId) || chat.isBot(message, message.userId),
   };
 }

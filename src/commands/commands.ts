@@ -59,6 +59,10 @@ export type Steering = {
   status(conversation: ConversationKey): Promise<ConversationStatus>;
   /** Shortens what it remembers as soon as no turn runs; `nothing`: it remembers nothing. */
   compact(conversation: ConversationKey): Promise<'started' | 'nothing'>;
-  /** The model of its turns from now on, until it is reset; null: the bot's own. Null where that cannot be. */
-  readonly setModel: ((conversation: ConversationKey, model: string | null) => Promise<void>) | null;
+  /** The model of its turns from now on, until it is reset; null: the bot's own. */
+  setModel(conversation: ConversationKey, model: string | null): Promise<void>;
 };
+
+export { type AcceptDeps, makeAcceptMessage } from './accept-message.ts';
+export { parseCommand } from './parse-command.ts';
+export { type CompactResult, type ConversationSteering, makeSteering } from './steering.ts';

@@ -28,7 +28,9 @@ export type ReplyKind =
   | 'fresh_start'
   | 'stopped'
   | 'help'
-  | 'nothing_to_say';
+  | 'nothing_to_say'
+  /** The answer to a command. */
+  | 'command';
 
 export type NewReply = {
   readonly conversation: ConversationKey;

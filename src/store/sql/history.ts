@@ -11,6 +11,8 @@ export function makeHistory({ read }: Database): History {
         .where('conversation', '=', conversation)
         .where('state', '=', 'settled')
         .where('text', '!=', '')
+        // A command was answered without a turn.
+        .where('attempts', '>', 0)
         .orderBy('id', 'desc')
         .limit(limit)
         .execute();
