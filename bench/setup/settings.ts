@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import type { ModelEndpoint } from '../../src/agent/agent.ts';
+import { BOT_KEY, type LocalCampfire } from './campfire.ts';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const BOT_ID = 'assistant';
+export const ADMIN_TOKEN = 'bench-admin-token';
+
+/** The environment of a server that is measured: the repository's own bots, a chat and a model on loopback. */
+export function toServerEnv(given: {
+  readonly dataDir: string;
+  readonly model: ModelEndpoint;
+  readonly campfire: Pick<LocalCampfire, 'url'>;
+  readonly more?: Readonly<Record<string, string>>;
+}): Record<string, string> {
+  return {
+    PORT: '0',
+    DATA_DIR: given.dataDir,
+    BOTS_DIRS: `${ROOT}bots`,
+    BOT_KEY,
+    ADMIN_TOKEN,
+    CAMPFIRE_URL: given.campfire.url,
+    LOG_LEVEL: 'error',
+    TIME_ZONE: 'UTC',
+    ...given.model.env,
+    ...given.more,
+  };
+}
