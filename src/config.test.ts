@@ -43,6 +43,7 @@ describe('defaults', () => {
       drainMs: 8_000,
       doubleTexting: 'enqueue',
       catchUpMs: 21_600_000,
+      floodLimits: { perMinute: { user: 30, room: 60, bot: 300 }, waitingInConversation: 20 },
       retentionMs: 2_592_000_000,
       timeZone: 'Europe/Berlin',
       language: 'en',
@@ -84,6 +85,12 @@ describe('values', () => {
     ['TURN_TIMEOUT_SECONDS', '0.5', { turnTimeoutMs: 500 }],
     ['DRAIN_SECONDS', '0', { drainMs: 0 }],
     ['CATCH_UP_HOURS', '0', { catchUpMs: 0 }],
+    ['FLOOD_LIMITS', 'off', { floodLimits: null }],
+    [
+      'FLOOD_LIMITS',
+      '1, 2,3 ,4',
+      { floodLimits: { perMinute: { user: 1, room: 2, bot: 3 }, waitingInConversation: 4 } },
+    ],
     ['PORT', '0', { port: 0 }],
     ['PORT', ' 8080 ', { port: 8080 }],
     ['PORT', '', { port: 5000 }],
@@ -107,6 +114,10 @@ describe('values', () => {
   });
 
   test.each([
+    ['FLOOD_LIMITS', '30,60,300'],
+    ['FLOOD_LIMITS', '30,60,300,0'],
+    ['FLOOD_LIMITS', '30,60,300,20,1'],
+    ['FLOOD_LIMITS', '30,,300,20'],
     ['PORT', '65536'],
     ['PORT', '5000.5'],
     ['PORT', '0x10'],

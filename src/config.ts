@@ -146,6 +146,7 @@ function toConfig(read: Variables, env: Readonly<Record<string, string>>, cwd: s
     drainMs: seconds(read.DRAIN_SECONDS),
     doubleTexting: read.DOUBLE_TEXTING,
     catchUpMs: hours(read.CATCH_UP_HOURS),
+    floodLimits: toFloodLimits(read.FLOOD_LIMITS),
     retentionMs: hours(read.RETENTION_DAYS * 24),
     timeZone,
     /** Of bots whose file names no `default_language`. */
@@ -169,6 +170,13 @@ function findContradictions(
       allowed: `a secret of your choice: it is required because HOST (${env.HOST}) is not loopback`,
     },
   ];
+}
+
+/** Null: none but how many wait in all. */
+function toFloodLimits(read: Variables['FLOOD_LIMITS']) {
+  if (read === 'off') return null;
+  const [user = 1, room = 1, bot = 1, waiting = 1] = read;
+  return { perMinute: { user, room, bot }, waitingInConversation: waiting };
 }
 
 function toProblem(variable: string, env: Readonly<Record<string, string>>, allowed: string): ConfigProblem {

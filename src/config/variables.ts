@@ -64,6 +64,10 @@ export const variables = z.object({
   DRAIN_SECONDS: from(0, MOST_SECONDS).prefault('8'),
   DOUBLE_TEXTING: oneOf('enqueue', 'merge', 'interrupt', 'reject').prefault('enqueue'),
   CATCH_UP_HOURS: from(0, MOST_HOURS).prefault('6'),
+  FLOOD_LIMITS: field(
+    'off, or four whole numbers from 1 to 1000000 such as 30,60,300,20: messages a minute of one user, in one room, to one bot, and those of one conversation that wait',
+    parseFloodLimits,
+  ).prefault('30,60,300,20'),
   RETENTION_DAYS: above(0, 36_500).prefault('30'),
   TIME_ZONE: field('a time zone name, such as Europe/Berlin or UTC', parseTimeZone).optional(),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').prefault('info'),
@@ -152,6 +156,12 @@ function parseList(read: string): readonly string[] | null {
   const items = read.split(',').map((item) => item.trim());
   const given = items.filter((item) => item !== '');
   return given.length > 0 ? [...new Set(given)] : null;
+}
+
+function parseFloodLimits(read: string): readonly number[] | 'off' | null {
+  if (read.toLowerCase() === 'off') return 'off';
+  const limits = read.split(',').map((limit) => (/^ *\d{1,7} *$/.test(limit) ? Number(limit) : 0));
+  return limits.length === 4 && limits.every((limit) => limit >= 1 && limit <= 1_000_000) ? limits : null;
 }
 
 function parseHost(read: string): string | null {

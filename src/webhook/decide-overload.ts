@@ -1,12 +1,10 @@
 /** How much is taken in, and what of it first runs out. */
 
-export const MOST_A_MINUTE = { user: 30, room: 60, bot: 300 } as const;
-export type Rate = keyof typeof MOST_A_MINUTE;
-/** In the order in which they are named to whoever looks for what ran out. */
-export const RATES: readonly Rate[] = ['user', 'room', 'bot'];
+/** Of whom there may be too many messages in a minute; whose limit is named first when several are reached. */
+export const RATES = ['user', 'room', 'bot'] as const;
+export type Rate = (typeof RATES)[number];
 
-/** Messages of one conversation that wait for their turn. */
-export const MOST_WAITING_IN_CONVERSATION = 20;
+/** Of all conversations. */
 export const MOST_WAITING = 10_000;
 
 export type OverloadFacts = {

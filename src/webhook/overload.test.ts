@@ -10,7 +10,7 @@ import { type Database, makeStore, type Store } from '../store/store.ts';
 import { type Metrics, makeMetrics } from '../telemetry/metrics.ts';
 import { MOST_WAITING } from './decide-overload.ts';
 import { toIncoming } from './incoming.ts';
-import { makeOverloadGuard } from './overload.ts';
+import { makeOverloadGuard, type OverloadDeps } from './overload.ts';
 
 const CHAT = chatName('campfire:test');
 const BENDER = makeBot({ id: botId('bender') });
@@ -34,7 +34,12 @@ beforeEach(async () => {
   database = await openSqlite(join(makeTempFolder(), 'store.sqlite'), clock);
   store = makeStore(database, clock, { holder: 'test', leaseMs: 1_000 });
   waiting = async () => (await store.inbox.counts()).waiting;
+  accept = makeDoor({ perMinute: { user: 30, room: 60, bot: 300 }, waitingInConversation: 20 });
+});
+
+function makeDoor(limits: OverloadDeps['limits']): typeof accept {
   const guard = makeOverloadGuard({
+    limits,
     overflow: store.overflow,
     countWaiting: () => waiting(),
     bots: { get: (id) => [BENDER, SHY].find((bot) => bot.id === id) ?? null },
@@ -47,10 +52,10 @@ beforeEach(async () => {
     clock,
     metrics,
   });
-  accept = guard.admit((message) =>
+  return guard.admit((message) =>
     message.text.startsWith('/') ? store.arrivals.ignore(message) : guard.acceptWaiting(message),
   );
-});
+}
 afterEach(() => store.close());
 
 type Facts = {
@@ -136,6 +141,14 @@ describe('of messages that come at once', () => {
     expect(await send(1, () => ({ room: 2 }))).toEqual({ accepted: 1 });
     expect(await send(1, () => ({ room: 3 }))).toEqual({ full: 1 });
   });
+});
+
+it('without limits everything is taken, until ten thousand wait', async () => {
+  accept = makeDoor(null);
+  expect(await send(400, () => ({ room: 1 }))).toEqual({ accepted: 400 });
+  waiting = async () => MOST_WAITING;
+  await clock.advance(1_000);
+  expect(await send(1, () => ({}))).toEqual({ full: 1 });
 });
 
 describe('one of too many', () => {

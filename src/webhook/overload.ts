@@ -4,14 +4,7 @@ import type { Instant, UserId } from '../base/terms.ts';
 import type { Bot, Bots } from '../bots/bots.ts';
 import type { AcceptOutcome, IncomingMessage } from '../inbox/inbox.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import {
-  decideOverload,
-  MOST_A_MINUTE,
-  MOST_WAITING_IN_CONVERSATION,
-  type Overload,
-  RATES,
-  type Rate,
-} from './decide-overload.ts';
+import { decideOverload, type Overload, RATES, type Rate } from './decide-overload.ts';
 import { makeTokenBuckets, type TokenBuckets } from './token-buckets.ts';
 
 /** Of each kind; at so many in a minute the bots' own rates have long run out. */
@@ -38,6 +31,11 @@ export type Overflow = {
 };
 
 export type OverloadDeps = {
+  /** `FLOOD_LIMITS`; null: none but the one of all that wait. */
+  readonly limits: {
+    readonly perMinute: Readonly<Record<Rate, number>>;
+    readonly waitingInConversation: number;
+  } | null;
   readonly overflow: Overflow;
   /** How many messages wait in all. */
   countWaiting(): Promise<number>;
@@ -63,11 +61,9 @@ export type OverloadGuard = {
 
 export function makeOverloadGuard(deps: OverloadDeps): OverloadGuard {
   const { clock, metrics } = deps;
-  const buckets: Readonly<Record<Rate, TokenBuckets>> = {
-    user: makeTokenBuckets(MOST_A_MINUTE.user, MOST_KEYS),
-    room: makeTokenBuckets(MOST_A_MINUTE.room, MOST_KEYS),
-    bot: makeTokenBuckets(MOST_A_MINUTE.bot, MOST_KEYS),
-  };
+  const bucketsOf = (rate: Rate): TokenBuckets =>
+    makeTokenBuckets(deps.limits?.perMinute[rate] ?? Number.MAX_SAFE_INTEGER, MOST_KEYS);
+  const buckets = { user: bucketsOf('user'), room: bucketsOf('room'), bot: bucketsOf('bot') };
   /** As it was counted last, and what was accepted since. */
   let waiting = 0;
   let countedAt: Instant | null = null;
@@ -129,7 +125,8 @@ export function makeOverloadGuard(deps: OverloadDeps): OverloadGuard {
     },
 
     async acceptWaiting(message) {
-      const mostWaiting = message.sentAt === undefined ? MOST_WAITING_IN_CONVERSATION : null;
+      const isLate = message.sentAt !== undefined;
+      const mostWaiting = isLate ? null : (deps.limits?.waitingInConversation ?? null);
       const outcome = await acceptWithin(message, mostWaiting);
       if (outcome.kind === 'overloaded') metrics.overloads.inc({ limit: 'conversation' });
       if (outcome.kind === 'accepted') waiting += 1;
