@@ -87,7 +87,10 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
 function startServer(folder: string, dataDir: string): Promise<Child> {
   return startChild(join(ROOT, 'src/main.ts'), {
     cwd: ROOT,
-    env: { HOME: folder, TMPDIR: folder, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn' },
+    env: {
+      ...{ HOME: folder, TMPDIR: folder, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn' },
+      FLOOD_LIMITS: 'off',
+    },
     ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,
   });
 }

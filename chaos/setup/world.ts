@@ -26,7 +26,10 @@ const MOST_REPLIES = 200;
 export async function openWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'firekeeper-chaos-'));
   const { config } = readConfig(
-    { PATH: process.env.PATH, LANG: 'en', PORT: '0', DATA_DIR: join(folder, 'data'), ...env },
+    {
+      ...{ PATH: process.env.PATH, LANG: 'en', PORT: '0', FLOOD_LIMITS: 'off' },
+      ...{ DATA_DIR: join(folder, 'data'), ...env },
+    },
     new URL('../..', import.meta.url).pathname,
   );
   const log = makeLog({ level: 'silent', pretty: false });
