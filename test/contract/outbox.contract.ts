@@ -55,7 +55,7 @@ export function outboxContract(make: MakeStoreUnderTest): void {
       const { store, clock } = under;
       await store.outbox.add([replyIn(1, 'a'), replyIn(1, 'b')]);
       const row = await claimOne();
-      await store.outbox.finish(row.id, { kind: 'owed', notBefore: clock.now() + 1_000, reason: 'HTTP 503' });
+      await store.outbox.finish(row.id, { kind: 'owed', notBefore: clock.now() + 999.5, reason: 'HTTP 503' });
       expect(await claimTexts()).toEqual([]);
       await clock.advance(1_000);
       expect(await claimOne()).toMatchObject({ id: row.id, state: 'sending', attempts: 2 });

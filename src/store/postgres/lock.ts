@@ -9,7 +9,9 @@ import { toPostgresError } from './errors.ts';
 import { clientConfig } from './pool.ts';
 
 /** Two servers on one database are told apart by a number of ours and, where a database has several, the schema. */
-const LOCK = { ours: 0x46_49_52_45, mark: 'server' } as const;
+const OUR_LOCK = 0x46_49_52_45;
+/** The key in `meta` under which the server that has the database leaves its name. */
+export const LOCK_MARK = 'server';
 /** A server that was killed a moment ago is gone when Postgres has noticed. */
 const START_LIMIT_MS = 4_000;
 /** How often a connection that went silent is looked for, and how long its answer may take. */
@@ -152,7 +154,7 @@ export async function takeLock(url: string, deps: LockDeps): Promise<ServerLock>
       const text = JSON.stringify(me);
       await session.query(
         'insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value',
-        [LOCK.mark, text],
+        [LOCK_MARK, text],
       );
     },
 
@@ -189,13 +191,13 @@ function sessionName(id: string): string {
 /** Who holds an advisory lock of ours in this database and schema. */
 const HELD = `from pg_locks where locktype = 'advisory' and granted
   and database = (select oid from pg_database where datname = current_database())
-  and classid = ${LOCK.ours} and objid = current_schema()::regnamespace::oid`;
+  and classid = ${OUR_LOCK} and objid = current_schema()::regnamespace::oid`;
 
 /** `pooled`: this session has the lock already, so it is shared with another client: a transaction pooler. */
 async function tryLock(client: pg.Client): Promise<'taken' | 'refused' | 'pooled'> {
   const { rows } = await client.query(
     `select case when exists (select ${HELD} and pid = pg_backend_pid()) then 'pooled'
-      when pg_try_advisory_lock(${LOCK.ours}, current_schema()::regnamespace::oid::int) then 'taken'
+      when pg_try_advisory_lock(${OUR_LOCK}, current_schema()::regnamespace::oid::int) then 'taken'
       else 'refused' end as answer`,
   );
   return rows[0].answer;
@@ -212,7 +214,7 @@ async function endOwnSession(client: pg.Client, id: string): Promise<boolean> {
 }
 
 async function readMark(client: pg.Client): Promise<Readonly<Record<string, unknown>> | null> {
-  const { rows } = await client.query('select value from meta where key = $1', [LOCK.mark]);
+  const { rows } = await client.query('select value from meta where key = $1', [LOCK_MARK]);
   // Written by `sign` and by nobody else.
   return rows.length === 0 ? null : (JSON.parse(rows[0].value) as Record<string, unknown>);
 }

@@ -87,7 +87,7 @@ describe.skipIf(hasNoPostgres)('a Postgres database', () => {
       const ascii = new URL(address);
       ascii.pathname = '/ascii';
       await ask(address, "create database ascii encoding 'SQL_ASCII' template template0");
-      await expect(openAt(ascii.href)).rejects.toThrow('keeps its text as SQL_ASCII');
+      await expect(openAt(ascii.href)).rejects.toThrow('it keeps its text as SQL_ASCII');
     });
 
     test('is refused and left as it is when a newer version has made it', async () => {

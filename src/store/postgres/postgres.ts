@@ -28,10 +28,19 @@ export type PostgresOptions = {
   readonly exclusive?: boolean;
 };
 
+/** The database is none that can be used as it is. */
+export class DatabaseUnfit extends Error {
+  constructor(why: string) {
+    super(`the Postgres database cannot be used: ${why}`);
+    this.name = 'DatabaseUnfit';
+  }
+}
+
 /**
  * Opens a Postgres database: takes the lock against a second server, brings the schema up to date and keeps two pools
  * of connections, for writes and for reads. It survives a restart of Postgres: meanwhile writes and reads reject after
- * their patience. Rejects with `DatabaseTaken`, `DatabaseTooNew`, or what Postgres says; no error holds the address or
+ * their patience. Rejects with `DatabaseTaken`, `DatabaseTooNew`,
+ * `DatabaseUnfit`, or what Postgres says; no error holds the address or
  * what was to be written.
  */
 export async function openPostgres(url: string, options: PostgresOptions): Promise<Database> {
@@ -94,9 +103,8 @@ async function checkDatabase(pool: Pool, clock: Clock): Promise<void> {
   );
   const [{ encoding, schema }] = rows as [{ encoding: string; schema: string | null }];
   if (encoding !== 'UTF8')
-    throw new Error(`the Postgres database keeps its text as ${encoding}: make one with encoding UTF8`);
-  if (schema === null)
-    throw new Error('the search_path of the Postgres database names no schema that exists');
+    throw new DatabaseUnfit(`it keeps its text as ${encoding}, and has to be made with encoding UTF8`);
+  if (schema === null) throw new DatabaseUnfit('its search_path names no schema that exists');
 }
 
 /** In one transaction, so that a crash leaves no half of it, and on a connection that is closed afterwards. */

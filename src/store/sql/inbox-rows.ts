@@ -76,6 +76,11 @@ export function ids<Id>(rows: readonly { readonly id: Id }[]): Id[] {
   return rows.map((row) => row.id);
 }
 
+/** Waits that others name come with fractions, and Postgres takes none. */
+export function wholeMs(instant: Instant): Instant {
+  return Math.ceil(instant);
+}
+
 /** `returning` promises no order. */
 export function inOrder<Row extends { readonly id: number }>(rows: readonly Row[]): Row[] {
   return [...rows].sort((a, b) => a.id - b.id);

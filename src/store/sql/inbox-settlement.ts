@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ConversationKey, Instant, Lease } from '../../base/terms.ts';
 import type { BuryReason, InboxSettlement } from '../../inbox/inbox.ts';
 import type { Tx } from '../database.ts';
-import { assertAll, endMessages, openAmong } from './inbox-rows.ts';
+import { assertAll, endMessages, openAmong, wholeMs } from './inbox-rows.ts';
 
 /** The inbox inside a turn's transaction, whose fence is checked already. */
 export function makeInboxSettlement(trx: Tx, lease: Lease, clock: Clock): InboxSettlement {
@@ -15,7 +15,7 @@ export function makeInboxSettlement(trx: Tx, lease: Lease, clock: Clock): InboxS
       const rows = await openAmong(trx, lease, given)
         .set(({ eb }) => ({
           state: 'waiting',
-          not_before: notBefore,
+          not_before: notBefore === null ? null : wholeMs(notBefore),
           attempts: countAttempt ? eb.ref('attempts') : eb('attempts', '-', 1),
         }))
         .where('state', '=', 'running')

@@ -5,6 +5,7 @@ import type { ConversationKey, Instant } from '../../base/terms.ts';
 import { laneOf, type NewReply, type Outbox, type OutboxRow, type SendResult } from '../../outbox/outbox.ts';
 import type { Database, Tx } from '../database.ts';
 import type { Schema } from '../schema.ts';
+import { wholeMs } from './inbox-rows.ts';
 import { lockRows } from './locks.ts';
 
 type Row = Selectable<Schema['outbox']>;
@@ -194,11 +195,11 @@ function changeOf(result: SendResult, now: Instant) {
     case 'buried':
       return { state: 'buried', reason: result.reason, ended_at: now } as const;
     case 'unknown':
-      return { state: 'unknown', not_before: result.notBefore, reason: result.reason } as const;
+      return { state: 'unknown', not_before: wholeMs(result.notBefore), reason: result.reason } as const;
     case 'owed':
       return {
         state: 'owed',
-        not_before: result.notBefore,
+        not_before: wholeMs(result.notBefore),
         reason: result.reason,
         ...(result.mayBeDouble ? { may_be_double: 1 } : {}),
       } as const;
