@@ -1,0 +1,191 @@
+/** Builds what runs turns: agents, sessions, queue, sender. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Agents, ModelEndpoint } from '../agent/agent.ts';
+import { makeClaudeAgents, SDK_VERSION } from '../agent/claude/claude.ts';
+import type { OfflineModel } from '../agent/offline/offline-model.ts';
+import { type Bus, makeBus } from '../base/bus.ts';
+import { parseConversationKey } from '../base/conversation.ts';
+import type { ConversationKey } from '../base/terms.ts';
+import { type Bot, type Bots, noticeOf, ttlIn } from '../bots/bots.ts';
+import { makeAuthorCheck } from '../chat/author.ts';
+import type { Chat } from '../chat/chat.ts';
+import type { Config } from '../config.ts';
+import { makeSender } from '../outbox/sender.ts';
+import { makeQueue, type Queue, rewarmRecent } from '../queue/queue.ts';
+import { makeCacheFiles } from '../session/cache-files.ts';
+import { decideRewarming, makeEndpoints, makeSessions, type Sessions } from '../session/session.ts';
+import { makeWorkspaces } from '../session/workspaces.ts';
+import type { Store } from '../store/store.ts';
+import { machineShare } from '../telemetry/machine-memory.ts';
+import type { Log } from '../telemetry/telemetry.ts';
+import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
+import { type ChatDeps, LEASE_MS } from './open-parts.ts';
+
+const POLL_MS = 1_000;
+
+/** An interrupted turn that has not ended after this long is ended with its whole family. */
+const GRACE_MS = 10_000;
+
+const STARTS_AT_ONCE = 2;
+
+export type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };
+
+/** From a waiting message to a reply that is owed, and out. */
+export async function buildEngine(config: Config, deps: EngineDeps) {
+  const { clock, log, telemetry, store, bots, chat } = deps;
+  const sender = makeSender({
+    outbox: store.outbox,
+    chats: (name) => (name === chat.name ? chat : null),
+    clock,
+    ...telemetry,
+  });
+  const agents = await openAgents(config, deps);
+
+  const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
+  const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
+  const engine = makeSessions({
+    records: store.sessions,
+    transcripts: store.transcripts,
+    history: store.history,
+    bots,
+    agents,
+    leases: store.leases,
+    clock,
+    telemetry,
+    endpoints: makeEndpoints({
+      primary: endpointOf(config, deps.offlineModel),
+      fallback: fallbackOf(config),
+      clock,
+    }),
+    machineShare,
+    models: {
+      get: async (conversation) => (await store.meta.get(`model ${conversation}`)) || null,
+      set: (conversation, model) => store.meta.set(`model ${conversation}`, model ?? ''),
+    },
+    sdkVersion: SDK_VERSION,
+    workspaceOf: workspaces.pathOf,
+    deleteWorkspace: workspaces.delete,
+    ttlOf: (bot, key) => ttlIn(bot, parseConversationKey(key)?.roomId ?? null),
+    limits: {
+      mostLive: config.maxHotSessions,
+      budgetMb: config.agentMemoryBudgetMb,
+      spares: config.spareAgents,
+      highWatermark: config.memoryHighWatermark,
+      resume: config.sessionResume,
+      stateless: config.sessionMode === 'stateless',
+    },
+  });
+  const sessions = withCacheFiles(config, engine, turnEvents, deps);
+  const people = makeAuthorCheck({ chat, ownKeys: () => bots.all().flatMap((bot) => bot.key ?? []) });
+  const turnDeps = {
+    inbox: store.inbox,
+    sessions,
+    store: store.turns,
+    ledger: store.ledger,
+    bots,
+    loopBreaker: makeLoopBreaker(),
+    noticeText: noticeOf,
+    clock,
+    telemetry,
+    timeZone: config.timeZone,
+    limits: { stuckAfterMs: config.stuckAfterMs, graceMs: GRACE_MS, maxAgeMs: config.messageMaxAgeMs },
+    isBot: people.isBot,
+    publish: turnEvents.publish,
+    owed: sender.wake,
+  };
+  const queue = makeQueue({
+    inbox: store.inbox,
+    leases: store.leases,
+    clock,
+    telemetry,
+    runTurn: (lease, watch) => runTurn(lease, watch, turnDeps),
+    doubleTextingOf: (key) => botOf(key, bots)?.doubleTexting ?? config.doubleTexting,
+    remark: makeRemark({ outbox: store.outbox, bots, noticeText: noticeOf, owed: sender.wake }),
+    limits: {
+      atOnce: config.maxHotSessions,
+      pollMs: POLL_MS,
+      renewMs: LEASE_MS / 3,
+      overdueMs: config.queueWaitMs,
+    },
+  });
+  return { agents, sessions, sender, queue, turnEvents, people };
+}
+
+/** The agents of this data folder, without any that an earlier server left behind. */
+async function openAgents(config: Config, deps: EngineDeps): Promise<Agents> {
+  const { clock, log, closers, telemetry, store } = deps;
+  const agents = makeClaudeAgents({
+    homes: join(config.dataDir, 'agents'),
+    ownerId: await store.meta.getOrCreate('owner', randomUUID),
+    transcripts: store.transcripts,
+    registry: store.agents,
+    baseEnv: config.agentEnv,
+    startsAtOnce: STARTS_AT_ONCE,
+    ...(deps.agentExecutable === undefined ? {} : { executable: deps.agentExecutable }),
+    clock,
+    ...telemetry,
+  });
+  const reaped = await agents.reap();
+  if (reaped.families > 0) log.warn(reaped, 'ended agent families that an earlier server left behind');
+  closers.push(() => agents.closeAll());
+  return agents;
+}
+
+/** Where a folder for them is configured, the predecessor's session files follow each turn and each forget. */
+function withCacheFiles(
+  config: Config,
+  sessions: Sessions,
+  turnEvents: Bus<TurnEvent>,
+  { store, log, closers }: EngineDeps,
+): Sessions {
+  if (config.sessionCacheDir === null) return sessions;
+  const { sessionCacheDir: dir, timeZone } = config;
+  const files = makeCacheFiles({ dir, records: store.sessions, timeZone, log });
+  closers.push(() => files.close());
+  turnEvents.subscribe(({ type, conversation }) => {
+    if (type === 'turn.finished' || type === 'turn.failed') files.changed(conversation);
+  });
+  return {
+    ...sessions,
+    async forget(conversation) {
+      await sessions.forget(conversation);
+      files.changed(conversation);
+    },
+  };
+}
+
+/** Resumes the most recent conversations ahead of their next message. Never rejects: nobody waits for it. */
+export async function rewarmSome(
+  config: Config,
+  deps: { store: Store; bots: Bots; sessions: Sessions; queue: Queue; log: Log },
+): Promise<void> {
+  const { store, bots, sessions, queue, log } = deps;
+  const recent = store.sessions.list(decideRewarming(config));
+  const outcome = await rewarmRecent(
+    recent.then((records) => records.map(({ conversation }) => conversation)),
+    queue,
+    async (lease) => {
+      const bot = botOf(lease.conversation, bots);
+      return bot !== null && sessions.rewarm(lease, bot);
+    },
+  );
+  if (outcome.resumed + outcome.failed > 0)
+    log.info(outcome, 'resumed conversations ahead of their next message');
+}
+
+function botOf(key: ConversationKey, bots: Bots): Bot | null {
+  const conversation = parseConversationKey(key);
+  return conversation && bots.get(conversation.botId);
+}
+
+function fallbackOf(config: Config): Parameters<typeof makeEndpoints>[0]['fallback'] {
+  const fallback = config.model.kind === 'endpoint' ? config.model.fallback : null;
+  return fallback && { endpoint: { name: fallback.name, env: fallback.env }, model: fallback.model };
+}
+
+/** Which endpoint and credential the agents are given. */
+export function endpointOf(config: Config, offline: OfflineModel | null): ModelEndpoint {
+  if (offline !== null) return offline.endpoint;
+  return config.model.kind === 'endpoint' ? config.model.primary : { name: 'primary', env: {} };
+}

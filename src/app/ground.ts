@@ -1,0 +1,23 @@
+import type { Clock } from '../base/clock.ts';
+import type { Store } from '../store/store.ts';
+import type { Log } from '../telemetry/telemetry.ts';
+
+export type AppDeps = {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Runs instead of Claude's process. For tests alone, so it is no setting. */
+  readonly agentExecutable?: string;
+  /** Stands between every part and the store's ports. For tests alone: the crash-point sweep dies at chosen calls. */
+  readonly wrapStore?: (store: Store) => Store;
+  /** Told when another server has taken the database over: this one can write nothing any more, and its owner stops it. */
+  readonly giveUp?: (why: Error) => void;
+};
+
+/** What is open, in the order in which it was opened; closed in reverse. */
+export type Closers = (() => unknown)[];
+
+export async function closeAll(closers: Closers): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+export type Ground = AppDeps & { readonly closers: Closers };

@@ -1,0 +1,115 @@
+/** Opens what the server keeps and where it speaks: store, bots, chat. */
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Bus, makeBus } from '../base/bus.ts';
+import { parseConversationKey } from '../base/conversation.ts';
+import { BUILTIN_CHAT, type ChatName, chatName } from '../base/terms.ts';
+import { type Bots, makeBots, ttlIn } from '../bots/bots.ts';
+import { makeBuiltinRoom } from '../chat/builtin/builtin.ts';
+import { makeCampfire } from '../chat/campfire/campfire.ts';
+import type { Chat, RoomMessage, RoomStore } from '../chat/chat.ts';
+import type { Config } from '../config.ts';
+import { makeWorkspaces } from '../session/workspaces.ts';
+import { openPostgres } from '../store/postgres/postgres.ts';
+import { makeRetentionRuns } from '../store/retention.ts';
+import { lockFolder } from '../store/sqlite/lock.ts';
+import { openSqlite } from '../store/sqlite/sqlite.ts';
+import { type Database, makeStore, type Store } from '../store/store.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { collectWrites } from '../telemetry/write-metrics.ts';
+import type { Ground } from './ground.ts';
+
+export const LEASE_MS = 60_000;
+
+/** Opens the data folder for this process alone; rejects with `FolderLocked`. */
+export async function openStore(config: Config, ground: Ground & { telemetry: Telemetry }) {
+  const { clock, closers, telemetry, wrapStore = (store) => store } = ground;
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockFolder(config.dataDir, clock);
+  closers.push(() => lock.release());
+  const database = await openDatabase(config, ground);
+  collectWrites(telemetry.metrics, database.stats);
+  const store = wrapStore(makeStore(database, clock, { holder: randomUUID(), leaseMs: LEASE_MS }));
+  closers.push(() => store.close());
+  await store.recover();
+  return { store, lock };
+}
+
+function openDatabase(config: Config, { clock, log, giveUp = () => {} }: Ground): Promise<Database> {
+  if (config.databaseUrl !== null) return openPostgres(config.databaseUrl, { clock, log, onTaken: giveUp });
+  return openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
+}
+
+export async function openBots(config: Config, { clock, closers, log }: Ground): Promise<Bots> {
+  const { language, defaultModel: model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs } = config;
+  const keys = { keys: config.botKeys, defaultKey: config.botKey };
+  const defaults = { language, model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs, ...keys };
+  const bots = await makeBots({ dirs: config.botsDirs, defaults, clock, log });
+  closers.push(() => bots.close());
+  return bots;
+}
+
+export type ChatDeps = Ground & { readonly telemetry: Telemetry; readonly store: Store; readonly bots: Bots };
+
+export type OpenChat = {
+  readonly chat: Chat;
+  /** The built-in room's messages, and news of them; null where Campfire is the chat. */
+  readonly rooms: RoomStore | null;
+  readonly roomEvents: Bus<RoomMessage> | null;
+};
+
+/** Campfire where one is configured, else the built-in room, whose messages the page hears of. */
+export async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat> {
+  const { clock, log, closers, telemetry, store, bots } = deps;
+  const roomEvents = makeBus<RoomMessage>((error) =>
+    log.error({ error }, 'a listener of room events failed'),
+  );
+  const rooms: RoomStore = {
+    ...store.roomMessages,
+    async add(message) {
+      const added = await store.roomMessages.add(message);
+      roomEvents.publish(added);
+      return added;
+    },
+  };
+  if (config.campfireUrl === null) {
+    const chat = makeBuiltinRoom({ store: rooms, botName: (id) => bots.get(id)?.name ?? id, clock });
+    return { chat, rooms, roomEvents };
+  }
+  const name = await chatNameOf(config, store);
+  const chat = makeCampfire({
+    baseUrl: config.campfireUrl,
+    name,
+    keyOf: async (id) => bots.get(id)?.key ?? store.botKeys.learned(name, id),
+    ...(config.campfireDbPath === null ? {} : { databasePath: config.campfireDbPath }),
+    clock,
+    ...telemetry,
+  });
+  closers.push(() => chat.close());
+  return { chat, rooms: null, roomEvents: null };
+}
+
+/** The name of the chat that is configured: each Campfire has one of its own, made when it is first used. */
+export async function chatNameOf(config: Config, { meta }: Pick<Store, 'meta'>): Promise<ChatName> {
+  if (config.campfireUrl === null) return BUILTIN_CHAT;
+  return chatName(`campfire:${await meta.getOrCreate(`campfire ${config.campfireUrl}`, randomUUID)}`);
+}
+
+/** What is older than `RETENTION_DAYS` goes while the server runs. */
+export function startRetention(config: Config, deps: ChatDeps): void {
+  const { clock, closers, telemetry, store, bots } = deps;
+  const runs = makeRetentionRuns({
+    ...telemetry,
+    ...{ clock, retention: store.retention, leases: store.leases, keep: config },
+    deleteWorkspace: makeWorkspaces(join(config.dataDir, 'workspaces')).delete,
+    ttlOf(conversation) {
+      const of = parseConversationKey(conversation);
+      const bot = of === null ? null : bots.get(of.botId);
+      // Null where the bot's file is gone: then what holds without one.
+      return of === null || bot === null ? config.sessionTtlMs : ttlIn(bot, of.roomId);
+    },
+  });
+  runs.start();
+  closers.push(runs.stop);
+}
