@@ -193,6 +193,23 @@ describe('backup and restore', () => {
   });
 });
 
+describe('move-to-postgres', () => {
+  test('needs to know where to', async () => {
+    const { code, err } = await run(['move-to-postgres']);
+    expect({ code, err }).toEqual({ code: 1, err: 'DATABASE_URL is not set: it says where to.' });
+  });
+
+  test('says what stands in the way', async () => {
+    configure({ DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/none' });
+    const { code, out } = await run(['move-to-postgres', '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toEqual({
+      ok: false,
+      reason: expect.stringContaining('there is no database in '),
+    });
+  });
+});
+
 describe('doctor', () => {
   async function examine(
     variables: Record<string, string>,
@@ -237,6 +254,13 @@ describe('doctor', () => {
       { CAMPFIRE_DB_PATH: 'no.sqlite3' },
       undefined,
       'CAMPFIRE_DB_PATH: failed',
+      1,
+    ],
+    [
+      'no Postgres at its address',
+      { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/none' },
+      undefined,
+      'Database: failed',
       1,
     ],
     ['no Campfire at its address', { CAMPFIRE_URL: 'http://127.0.0.1:1' }, undefined, 'Campfire: failed', 1],

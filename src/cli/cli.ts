@@ -16,6 +16,7 @@ import {
 import { doctor } from './doctor.ts';
 import { importSessionCache } from './import-session-cache.ts';
 import { inboxList, inboxReplay } from './inbox.ts';
+import { moveToPostgres } from './move-to-postgres.ts';
 import { restore } from './restore.ts';
 import { sessionsList, sessionsReset, sessionsShow } from './sessions.ts';
 import { sessionsExport } from './sessions-export.ts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly Command[] = [
   backup,
   restore,
   importSessionCache,
+  moveToPostgres,
 ];
 
 /** Runs one command; everything it says goes through `deps`. */

@@ -5,6 +5,7 @@ import { checkAgent } from './doctor-agent.ts';
 import { checkBots } from './doctor-bots.ts';
 import { checkCampfire, checkCampfireFiles } from './doctor-campfire.ts';
 import { type Check, checkDataDir, checkNode } from './doctor-checks.ts';
+import { checkDatabase } from './doctor-database.ts';
 import { readBots } from './read-bots.ts';
 import { checkWebhook, type WebhookAddress, webhookAddresses } from './webhook-addresses.ts';
 
@@ -42,6 +43,7 @@ async function examine(
   const checks = [
     checkNode(process.version),
     checkDataDir(config.dataDir),
+    ...(await checkDatabase(config, systemClock)),
     ...(await checkAgent(config, await deps.doctorChecks(config), systemClock)),
     await checkCampfire(config, systemClock),
     ...checkCampfireFiles(config),

@@ -97,6 +97,8 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
 
 export { type Database, DatabaseBusy } from './database.ts';
 export { DatabaseTooNew } from './migrate.ts';
+export { type MoveOutcome, moveToPostgres } from './postgres/move.ts';
+export { type PostgresProbe, probePostgres } from './postgres/probe.ts';
 export type { LeftAgent } from './sql/agents.ts';
 export type { Meta } from './sql/meta.ts';
 export { type BackupOutcome, backUp } from './sqlite/backup.ts';

@@ -188,8 +188,8 @@ function sessionName(id: string): string {
   return `firekeeper lock ${id}`;
 }
 
-/** Who holds an advisory lock of ours in this database and schema. */
-const HELD = `from pg_locks where locktype = 'advisory' and granted
+/** From where to read who holds our lock of this database and schema. */
+export const HELD = `from pg_locks where locktype = 'advisory' and granted
   and database = (select oid from pg_database where datname = current_database())
   and classid = ${OUR_LOCK} and objid = current_schema()::regnamespace::oid`;
 

@@ -17,6 +17,7 @@ import { roomId } from '../../base/terms.ts';
 import { CommitUnknown, type Database, DatabaseBusy, type Tx } from '../database.ts';
 import { DatabaseTooNew, makeStore, type Store } from '../store.ts';
 import { openPostgres, type PostgresOptions } from './postgres.ts';
+import { probePostgres } from './probe.ts';
 
 const LEASE_MS = 60_000;
 
@@ -98,6 +99,22 @@ describe.skipIf(hasNoPostgres)('a Postgres database', () => {
         `insert into kysely_migration values ('0999_from_the_future', '2030-01-01T00:00:00.000Z')`,
       );
       await expect(openAt(address)).rejects.toThrow(DatabaseTooNew);
+    });
+
+    test('is probed without leaving a trace', async () => {
+      const address = await cluster.makeDatabase();
+      const probe = () => probePostgres(address, systemClock);
+      const usable = { kind: 'usable', version: expect.stringMatching(/^\d+(\.\d+)?$/), isDurable: false };
+      expect(await probe()).toEqual({ ...usable, isTaken: false });
+      expect(await ask(address, "select 1 from pg_class where relname = 'inbox'")).toEqual([]);
+      await openAt(address);
+      expect(await probe()).toEqual({ ...usable, isTaken: true });
+      const nowhere = new URL(address);
+      nowhere.pathname = '/nowhere';
+      expect(await probePostgres(nowhere.href, systemClock)).toEqual({
+        kind: 'unusable',
+        reason: 'Postgres says: database "nowhere" does not exist (3D000)',
+      });
     });
 
     test('shares its database with schemas of others, their migrations too', async () => {
