@@ -1,5 +1,6 @@
 /** What turns cost, and what they may: the offline model's tokens have the price of a real one's. */
 import { describe, expect, it } from 'vitest';
+import { makeMovableClock, startApp } from './app.ts';
 import { KEVIN, makeBotsFolder, startServer, type TestServer, waitFor, writeBot } from './server.ts';
 
 const BOT = { bot_id: 'assistant', default: true, tools: { builtin: ['Glob'] } };
@@ -45,6 +46,30 @@ describe('a limit of a person and day', () => {
     expect(await textOf(server, 'two', 1)).toContain('Your budget for today is used up');
     await server.say('two', 'hello from Kevin', { user: KEVIN });
     expect(await textOf(server, 'two', 2)).toContain('You said: “hello from Kevin”');
+  });
+});
+
+describe('a day', () => {
+  it('ends at midnight in the zone that is configured', async () => {
+    const clock = makeMovableClock(Date.parse('2026-11-21T23:50:00+09:00'));
+    const bots = makeBotsFolder({ ...BOT, limits: { max_cost_usd_per_user_per_day: 0.000001 } });
+    const app = await startApp({
+      clock,
+      env: { BOTS_DIRS: bots, TIME_ZONE: 'Asia/Tokyo', SPARE_AGENTS: '0' },
+    });
+    const ask = async (text: string, count: number) => {
+      await app.say('one', text);
+      return (await app.replies('one', count)).at(-1)?.text;
+    };
+    expect(await ask('hello there, bot', 1)).toContain('You said');
+    expect(await ask('and once more, please', 2)).toContain('Please try again tomorrow');
+    clock.set(Date.parse('2026-11-22T00:00:01+09:00'));
+    expect(await ask('is it tomorrow now?', 3)).toContain('You said: “is it tomorrow now?”');
+    const days = await app.parts.store.ledger.daily(0, 'Asia/Tokyo');
+    expect(days.map(({ of, attempts }) => [of, attempts])).toEqual([
+      ['2026-11-21', 1],
+      ['2026-11-22', 1],
+    ]);
   });
 });
 
