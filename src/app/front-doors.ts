@@ -86,6 +86,7 @@ export async function buildHttp(config: Config, parts: HttpParts) {
   http.register(
     apiRoutes({
       ...doors,
+      bots: { ...bots, problems: () => [...bots.problems(), ...catchUp.problems()] },
       login,
       health,
       webRoot: WEB_ROOT,

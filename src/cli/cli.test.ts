@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { openSqlite } from '../store/sqlite/sqlite.ts';
 import { runCli } from './cli.ts';
 import type { CliDeps } from './command.ts';
+import type { ChatProbe } from './doctor-agent.ts';
 
 let cwd: string;
 beforeEach(() => {
@@ -215,9 +216,11 @@ describe('doctor', () => {
     variables: Record<string, string>,
     probe?: AgentProbe,
     args: readonly string[] = [],
+    chatProbe: ChatProbe = null,
   ) {
     configure(variables);
-    const checks = probe === undefined ? null : { probeAgent: async () => probe };
+    const checks =
+      probe === undefined ? null : { probeAgent: async () => probe, probeChat: async () => chatProbe };
     const { code, out } = await run(['doctor', '--json', ...args], { doctorChecks: async () => checks });
     const report = JSON.parse(out);
     const states = report.checks.map(
@@ -300,6 +303,17 @@ describe('doctor', () => {
     expect(found.states).toContain('Webhook: warning');
     expect(found.code).toBe(code);
     expect(asked).toBe(1);
+  });
+
+  test.each<[ChatProbe, string]>([
+    ['readable', 'Missed messages: ok'],
+    ['unreadable', 'Missed messages: warning'],
+    ['unreachable', 'Missed messages: warning'],
+    [null, 'Missed messages: ok'],
+  ])('a Campfire whose messages are %s', async (chatProbe, line) => {
+    const variables = { CAMPFIRE_URL: 'http://127.0.0.1:1', OFFLINE_MODEL: 'on' };
+    const found = await examine(variables, { kind: 'answered' }, [], chatProbe);
+    expect(found.states).toContain(line);
   });
 
   test('webhook addresses are ready to paste, their token only when asked for', async () => {

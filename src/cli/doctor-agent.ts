@@ -1,11 +1,15 @@
 import type { AgentProbe } from '../agent/agent.ts';
 import { type Clock, within } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
+import type { Bots } from '../bots/bots.ts';
 import type { Config } from '../config.ts';
 import type { Check } from './doctor-checks.ts';
 
 /** What doctor asks of the app: only the app knows every part. */
-export type DoctorChecks = { probeAgent(): Promise<AgentProbe> };
+export type DoctorChecks = { probeAgent(): Promise<AgentProbe>; probeChat(bots: Bots): Promise<ChatProbe> };
+
+/** Whether the chat can be asked for messages whose webhook did not come; null: there is nothing to ask it with. */
+export type ChatProbe = 'readable' | 'unreadable' | 'unreachable' | null;
 
 const PROBE_LIMIT_MS = 120_000;
 

@@ -1,7 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { type Clock, within } from '../base/clock.ts';
-import { toError } from '../base/errors.ts';
+import { toError, unreachable } from '../base/errors.ts';
 import type { Config } from '../config.ts';
+import type { ChatProbe } from './doctor-agent.ts';
 import { type Check, codeOf } from './doctor-checks.ts';
 
 const CAMPFIRE_LIMIT_MS = 10_000;
@@ -44,6 +45,29 @@ export async function checkCampfire(config: Config, clock: Clock): Promise<Check
     };
   }
   return { name, state: 'ok', detail: `${url} answers ${status}`, advice: null };
+}
+
+/** Campfire sends each webhook once: what is sent while the server is down has to be read somewhere. */
+export function checkCatchUp(config: Config, probe: ChatProbe): readonly Check[] {
+  const name = 'Missed messages';
+  if (config.campfireUrl === null || config.catchUpMs === 0) return [];
+  switch (probe) {
+    case 'readable':
+      return [{ name, state: 'ok', detail: 'Campfire or its database can be asked for them', advice: null }];
+    case 'unreadable': {
+      const detail = 'what is sent while the server is down is lost: this Campfire cannot be asked for it';
+      const advice = 'Update Campfire, or set CAMPFIRE_DB_PATH to its database.';
+      return [{ name, state: 'warning', detail, advice }];
+    }
+    case 'unreachable':
+      return [{ name, state: 'warning', detail: 'Campfire did not answer just now', advice: null }];
+    case null: {
+      const detail = 'Campfire is asked for them as soon as a bot has a key';
+      return [{ name, state: 'ok', detail, advice: null }];
+    }
+    default:
+      return unreachable(probe);
+  }
 }
 
 async function statusOf(url: string, clock: Clock): Promise<number | string> {

@@ -3,7 +3,7 @@ import { type Config, type ConfigLine, describeConfig, loadConfig } from '../con
 import type { CliDeps, Command } from './command.ts';
 import { checkAgent } from './doctor-agent.ts';
 import { checkBots } from './doctor-bots.ts';
-import { checkCampfire, checkCampfireFiles } from './doctor-campfire.ts';
+import { checkCampfire, checkCampfireFiles, checkCatchUp } from './doctor-campfire.ts';
 import { type Check, checkDataDir, checkNode } from './doctor-checks.ts';
 import { checkDatabase } from './doctor-database.ts';
 import { readBots } from './read-bots.ts';
@@ -40,13 +40,15 @@ async function examine(
   deps: CliDeps,
 ): Promise<Report> {
   const bots = await readBots(config);
+  const probes = await deps.doctorChecks(config);
   const checks = [
     checkNode(process.version),
     checkDataDir(config.dataDir),
     ...(await checkDatabase(config, systemClock)),
-    ...(await checkAgent(config, await deps.doctorChecks(config), systemClock)),
+    ...(await checkAgent(config, probes, systemClock)),
     await checkCampfire(config, systemClock),
     ...checkCampfireFiles(config),
+    ...checkCatchUp(config, (await probes?.probeChat(bots)) ?? null),
     ...checkBots(bots, config.campfireUrl !== null),
     checkWebhook(config),
   ];

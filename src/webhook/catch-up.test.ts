@@ -209,10 +209,12 @@ describe('catch-up', () => {
     answer = async () => ({ kind: 'unreadable' });
     catchUp.start();
     await settle();
-    expect(catchUp.lost()).toEqual([BENDER.id]);
+    expect(catchUp.problems()).toMatchObject([
+      { severity: 'warning', field: 'CAMPFIRE_DB_PATH', reason: expect.stringContaining('bender') },
+    ]);
     answer = async () => ({ kind: 'read', messages: [], isWhole: true });
     await clock.advance(10 * MINUTE);
-    expect(catchUp.lost()).toEqual([]);
+    expect(catchUp.problems()).toEqual([]);
   });
 
   it('is off with CATCH_UP_HOURS=0', async () => {

@@ -5,7 +5,7 @@
 import type { Cancel, Clock } from '../base/clock.ts';
 import { toError } from '../base/errors.ts';
 import type { BotId, ConversationKey, Instant } from '../base/terms.ts';
-import type { Bot, Bots } from '../bots/bots.ts';
+import type { Bot, BotProblem, Bots } from '../bots/bots.ts';
 import type { BotRooms, Chat, HeardMessage } from '../chat/chat.ts';
 import type { AcceptOutcome, Inbox, IncomingMessage } from '../inbox/inbox.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -35,8 +35,8 @@ export type CatchUp = {
   start(): void;
   /** A message was refused because it could not be stored. */
   refused(): void;
-  /** Bots whose missed messages are lost: their chat can be read in no way. */
-  lost(): readonly BotId[];
+  /** Says whose missed messages are lost, because their chat can be read in no way. */
+  problems(): readonly BotProblem[];
   /** Begins no other round; one that runs ends before its next message. */
   close(): void;
 };
@@ -123,10 +123,17 @@ export function makeCatchUp(deps: CatchUpDeps): CatchUp {
       refusedAt = clock.now();
       plan();
     },
-    lost: () => [...lost],
+    problems: () => (lost.size === 0 ? [] : [toProblem([...lost])]),
     close() {
       isClosed = true;
       cancel();
     },
   };
+}
+
+function toProblem(bots: readonly BotId[]): BotProblem {
+  const reason =
+    `what is sent to ${bots.join(', ')} while the server is down is lost: ` +
+    'this Campfire cannot be asked for it, and its database is not given or cannot be read';
+  return { severity: 'warning', file: 'environment', field: 'CAMPFIRE_DB_PATH', reason };
 }
