@@ -4,6 +4,8 @@ const FORBIDDEN = [
   /^CLAUDE/,
   /^(https?|all|no|ftp)_proxy$/i,
   /^FIREKEEPER_/,
+  // Postgres's own, which would stand in for what an address leaves out.
+  /^PG[A-Z]+$/,
   /^(HOST|PORT|PUBLIC_URL|DATA_DIR|DATABASE_URL|REDIS_URL|BOTS_DIRS|WEBHOOK_TOKEN|ADMIN_TOKEN|TIME_ZONE|LOG_LEVEL)$/,
   /^(BOT_KEY|CAMPFIRE_|SESSION_|OFFLINE_MODEL|DEFAULT_MODEL|FALLBACK_MODEL)/,
 ];

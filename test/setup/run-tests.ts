@@ -1,10 +1,11 @@
-/** What `bin/test` runs: a Chromium looked for, the type check, the tests, and one closing line. */
+/** What `bin/test` runs: a Chromium and a Postgres looked for, the type check, the tests, and one closing line. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium } from './chromium.ts';
-import { installChromium } from './install-chromium.ts';
+import { installChromium, installPostgres } from './install-packages.ts';
+import { findPostgres } from './postgres.ts';
 import { summarize, type TestReport } from './summary.ts';
 
 const stopped = new AbortController();
@@ -13,14 +14,15 @@ process.on('SIGTERM', () => stopped.abort());
 process.exitCode = await runTests(process.argv.slice(2));
 
 async function runTests(named: readonly string[]): Promise<number> {
+  const fate = process.env.CI ? 'will fail' : 'are skipped';
   if (findChromium() === null) await installChromium({ run, say });
-  if (findChromium() === null) {
+  if (findChromium() === null)
+    say(`No Chromium: the browser tests ${fate}. Install chromium or google-chrome, or set CHROMIUM_PATH.`);
+  if (findPostgres() === null) await installPostgres({ run, say });
+  if (findPostgres() === null)
     say(
-      process.env.CI
-        ? 'No Chromium: the browser tests will fail. Install chromium or google-chrome, or set CHROMIUM_PATH.'
-        : 'No Chromium: the browser tests are skipped. Install chromium or google-chrome, or set CHROMIUM_PATH.',
+      `No Postgres: the tests on it ${fate}. Install postgresql, or put the folder of its initdb on the PATH.`,
     );
-  }
 
   const typesAreRight = (await run('tsc', ['--noEmit'])) === 0;
 

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { findChromium } from './chromium.ts';
 import { forgetMachine } from './environment.ts';
 import { endProcesses, findLeftProcesses } from './left-processes.ts';
+import { findPostgres } from './postgres.ts';
 import { makeTempFolder, removeTempFolders } from './temp.ts';
 
 const children: ChildProcess[] = [];
@@ -52,6 +53,7 @@ describe('the environment of a test run', () => {
       BOT_KEY_HELPER: 'f',
       CAMPFIRE_URL: 'g',
       DATA_DIR: 'h',
+      PGPASSWORD: 'i',
       PATH: '/bin',
       HOME: '/home/someone',
       HOSTNAME: 'machine',
@@ -65,6 +67,19 @@ describe('the environment of a test run', () => {
     const env = { ...process.env };
     forgetMachine(env);
     expect(Object.keys(env)).toEqual(before);
+  });
+
+  test('Postgres is taken from the PATH first, then the newest that is installed, and may be missing', () => {
+    const folder = makeTempFolder();
+    for (const version of ['9', '15', '16'])
+      for (const program of ['initdb', 'postgres']) {
+        const bin = join(folder, version, 'bin');
+        mkdirSync(bin, { recursive: true });
+        if (version !== '16' || program !== 'initdb') writeFileSync(join(bin, program), '', { mode: 0o755 });
+      }
+    expect(findPostgres({ PATH: '/missing' }, folder)).toBe(join(folder, '15', 'bin'));
+    expect(findPostgres({ PATH: join(folder, '9', 'bin') }, folder)).toBe(join(folder, '9', 'bin'));
+    expect(findPostgres({ PATH: '/missing' }, '/missing')).toBeNull();
   });
 
   test('Chromium is taken from CHROMIUM_PATH first, then from the PATH, and may be missing', () => {

@@ -152,10 +152,9 @@ export async function takeLock(url: string, deps: LockDeps): Promise<ServerLock>
 
     async sign() {
       const text = JSON.stringify(me);
-      await session.query(
-        'insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value',
-        [LOCK_MARK, text],
-      );
+      const insert =
+        'insert into meta (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value';
+      await session.query(insert, [LOCK_MARK, text]).catch(rethrow);
     },
 
     async release() {
