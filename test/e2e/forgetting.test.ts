@@ -24,6 +24,10 @@ const DAMAGES: readonly (readonly [string, string])[] = [
     'whose transcript broke off in the middle of an entry',
     'UPDATE transcript_entries SET entry = substr(entry, 1, length(entry) / 2) WHERE session_id = ? AND position = 8',
   ],
+  [
+    'whose transcript holds what is no entry',
+    "UPDATE transcript_entries SET entry = 'Momo is my cat' WHERE session_id = ? AND position = 8",
+  ],
 ];
 
 describe('a stored session that cannot be resumed', () => {
@@ -46,6 +50,7 @@ describe('a stored session that cannot be resumed', () => {
       }
     });
     server = await startServer({ shared: true, dataDir: before.dataDir });
+    server.mayNotBeLogged('Momo', 'Rex');
   });
   afterAll(() => server.end());
 

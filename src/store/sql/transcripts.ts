@@ -101,5 +101,10 @@ async function nextPosition(trx: Tx, sessionId: SessionId, subpath: string): Pro
 
 /** The SDK promises JSON, and it comes back as it was given. */
 function toEntry(row: { readonly entry: string }): TranscriptEntry {
-  return JSON.parse(row.entry) as TranscriptEntry;
+  try {
+    return JSON.parse(row.entry) as TranscriptEntry;
+  } catch {
+    // The parser's own words quote the text, and errors are logged.
+    throw new Error('an entry of a stored transcript is not JSON');
+  }
 }
