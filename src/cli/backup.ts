@@ -48,7 +48,7 @@ function describe(path: string, made: Extract<BackupOutcome, { kind: 'made' }>):
   const megabytes = (bytes / 1024 / 1024).toFixed(1);
   const more = leftOut.length - MOST_NAMES;
   return [
-    `Wrote ${path} (${megabytes} MB): ${conversations} conversations, ${files} files of their working directories.`,
+    `Wrote ${path} (${megabytes} MB). Conversations: ${conversations}; files in their working directories: ${files}.`,
     'It does not hold the admin token, .env or the bot files: keep those elsewhere.',
     ...(leftOut.length === 0 ? [] : ['Left out, because they are no plain readable files under 512 MB:']),
     ...leftOut.slice(0, MOST_NAMES).map((name) => `  ${name}`),

@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium } from './chromium.ts';
+import { installNginx } from './install-nginx.ts';
 import { installChromium, installPostgres } from './install-packages.ts';
+import { findNginx } from './nginx.ts';
 import { findPostgres } from './postgres.ts';
 import { summarize, type TestReport } from './summary.ts';
 
@@ -23,6 +25,15 @@ async function runTests(named: readonly string[]): Promise<number> {
     say(
       `No Postgres: the tests on it ${fate}. Install postgresql, or put the folder of its initdb on the PATH.`,
     );
+
+  if (findNginx() === null) await installNginx({ run, say });
+  if (findNginx() === null) {
+    say(
+      process.env.CI
+        ? 'No nginx: the tests of deploy/nginx.conf will fail. Install it, or set NGINX_PATH.'
+        : 'No nginx: the tests of deploy/nginx.conf are skipped. Install it, or set NGINX_PATH.',
+    );
+  }
 
   const typesAreRight = (await run('tsc', ['--noEmit'])) === 0;
 
