@@ -23,6 +23,8 @@ async function startBoth(setup: Setup, before: (campfire: CampfireDouble) => voi
   const env = {
     CAMPFIRE_URL: campfire.url,
     OFFLINE_MODEL: 'on',
+    SPARE_AGENTS: '0',
+    REWARM_SESSIONS: '0',
     BOTS_DIRS: makeBotsFolder({ bot_id: 'bender', name: 'Bender', bot_key: BENDER.key }),
     ...(setup.database ? { CAMPFIRE_DB_PATH: campfire.databasePath } : {}),
   };
@@ -57,58 +59,39 @@ const READABLE = [
 ] as const;
 
 describe.each(READABLE)('beside %s', (_name, setup) => {
-  it('what was sent while the server was down is answered once after its start, webhook or not', async () => {
+  it('what was sent while the server was down is answered once, late, whether its webhook comes after all or not', async () => {
     const { campfire, server, restart } = await startBoth(setup);
     await campfire.say(WATERCOOLER, KEVIN, toBender('heard one'));
-    await campfire.say(WITH_KEVIN, KEVIN, exactly('heard two'));
+    const { id: edited } = await campfire.say(WITH_KEVIN, KEVIN, exactly('heard two'));
     await replies(campfire, 2);
     await server.stop();
 
+    campfire.data.edit(edited, exactly('heard two, edited'));
     const missed = [
       await campfire.say(WATERCOOLER, KEVIN, toBender('missed one')),
       await campfire.say(WITH_KEVIN, KEVIN, exactly('missed two')),
     ];
-    for (const { deliveries } of missed) expect(await deliveries).toMatchObject([{ answer: 'no connection' }]);
-    const webhooks = campfire.deliveries().slice(-2);
+    for (const { deliveries } of missed)
+      expect(await deliveries).toMatchObject([{ answer: 'no connection' }]);
+    const [body = ''] = campfire
+      .deliveries()
+      .map((delivery) => delivery.body)
+      .slice(-2);
     const again = await restart();
-    const late = webhooks.map(({ body }) => campfire.sendWebhook(`${again.url}/webhook`, { body }));
-    for (const delivery of await Promise.all(late)) expect(delivery.answer).toMatchObject({ status: 200 });
+    const { answer } = await campfire.sendWebhook(`${again.url}/webhook`, { body });
+    expect(answer).toMatchObject({ status: 200 });
     await replies(campfire, 4);
 
-    await again.stop();
-    await restart();
     await campfire.say(WITH_KEVIN, KEVIN, exactly('the last word'));
     const all = await replies(campfire, 5);
     expect(all.toSorted()).toEqual(
       ['heard one', 'heard two', 'missed one', 'missed two', 'the last word'].map((text) => `<p>${text}</p>`),
     );
     expect(campfire.webhookPosts()).toEqual([]);
-  });
-
-  it('a message that was edited after its answer is not answered again', async () => {
-    const { campfire, server, restart } = await startBoth(setup);
-    const { id } = await campfire.say(WITH_KEVIN, KEVIN, exactly('first'));
-    await replies(campfire, 1);
-    await server.stop();
-    campfire.data.edit(id, exactly('edited'));
-    await restart();
-    await campfire.say(WITH_KEVIN, KEVIN, exactly('the last word'));
-    expect(await replies(campfire, 2)).toEqual(['<p>first</p>', '<p>the last word</p>']);
-  });
-
-  it('a late message keeps its own time and is marked', async () => {
-    const { campfire, server, restart } = await startBoth(setup);
-    await campfire.say(WITH_KEVIN, KEVIN, exactly('heard'));
-    await replies(campfire, 1);
-    await server.stop();
-    const { id } = await campfire.say(WITH_KEVIN, KEVIN, exactly('missed'));
-    const again = await restart();
-    await replies(campfire, 2);
-    const sentAt = Date.parse(campfire.data.message(id)?.createdAt ?? '');
-    expect(again.rows('SELECT message_id, sent_at FROM inbox ORDER BY id')).toMatchObject([
-      { sent_at: null },
-      { message_id: String(id), sent_at: sentAt },
-    ]);
+    // Kept as it was sent, and marked; of the other one the webhook may have come first.
+    const sentAt = Date.parse(campfire.data.message(missed[1]?.id ?? 0)?.createdAt ?? '');
+    const late = again.rows('SELECT message_id, sent_at FROM inbox WHERE sent_at IS NOT NULL ORDER BY id');
+    expect(late).toContainEqual({ message_id: String(missed[1]?.id), sent_at: sentAt });
   });
 });
 
