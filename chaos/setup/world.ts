@@ -10,10 +10,13 @@ import { makeLog } from '../../src/telemetry/log.ts';
 /** A server in this process, on the offline model and the built-in room, with a history that can be checked. */
 export type World = {
   readonly app: App;
+  readonly dataDir: string;
   /** Posts a webhook and waits for its reply; how long a message may take is `limitMs`. */
   ask(room: string, text: string, limitMs?: number): Promise<Asked>;
   /** Everything that bots said in the room, in order. */
   replies(room: string): Promise<readonly string[]>;
+  /** Makes the room's conversations forget everything. */
+  forget(room: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -23,7 +26,11 @@ const LIMIT_MS = 120_000;
 const LOOK_MS = 20;
 const MOST_REPLIES = 200;
 
-export async function openWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
+/** `agentExecutable` stands in for Claude's process. */
+export async function openWorld(
+  env: Readonly<Record<string, string>> = {},
+  agentExecutable?: string,
+): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'firekeeper-chaos-'));
   const { config } = readConfig(
     {
@@ -33,7 +40,11 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     new URL('../..', import.meta.url).pathname,
   );
   const log = makeLog({ level: 'silent', pretty: false });
-  const app = await makeApp(config, { log, clock: systemClock });
+  const app = await makeApp(config, {
+    log,
+    clock: systemClock,
+    ...(agentExecutable === undefined ? {} : { agentExecutable }),
+  });
   const seen = new Map<string, number>();
 
   async function replies(room: string, after = 0) {
@@ -43,6 +54,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
 
   return {
     app,
+    dataDir: config.dataDir,
     replies: async (room) => (await replies(room)).map(({ plainText }) => plainText),
 
     async ask(room, text, limitMs = LIMIT_MS) {
@@ -66,6 +78,12 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
         await systemClock.sleep(LOOK_MS);
       }
       throw new Error(`room ${room} had no reply within ${limitMs} ms`);
+    },
+
+    async forget(room) {
+      const { store, sessions } = app.parts;
+      for (const conversation of await store.sessions.conversationsOf(room))
+        await sessions.forget(conversation);
     },
 
     async close() {
