@@ -88,6 +88,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     noticeText: noticeOf,
     clock,
     telemetry,
+    saveText: workspaces.saveText,
     timeZone: config.timeZone,
     limits: { stuckAfterMs: config.stuckAfterMs, graceMs: GRACE_MS, maxAgeMs: config.messageMaxAgeMs },
     isBot: people.isBot,

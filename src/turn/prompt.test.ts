@@ -4,7 +4,12 @@ import { botId, type ConversationKey, chatName, type InboxId, roomId, userId } f
 import type { InboxMessage } from '../inbox/inbox.ts';
 import { type PromptContext, toPrompt } from './prompt.ts';
 
-const context: PromptContext = { timeZone: 'Europe/Berlin', cutOffToolCalls: [], recap: [] };
+const context: PromptContext = {
+  timeZone: 'Europe/Berlin',
+  cutOffToolCalls: [],
+  recap: [],
+  files: new Map(),
+};
 
 function message(given: Partial<InboxMessage> = {}): InboxMessage {
   return {
@@ -43,6 +48,11 @@ describe('a prompt', () => {
 
   it('calls a room without a name a direct conversation', () => {
     expect(toPrompt([message({ roomName: null })], context)).toContain(' room="direct conversation" ');
+  });
+
+  it('says when a late message was sent, and not when it was found', () => {
+    const sentAt = Date.UTC(2026, 10, 20, 20, 10);
+    expect(toPrompt([message({ sentAt })], context)).toContain(' sent="Friday, 20 November 2026 at 21:10 ');
   });
 
   it('keeps the order of several messages, each under its own header', () => {
@@ -92,20 +102,33 @@ describe("a message's text", () => {
     expect(toPrompt([message({ text })], context)).toContain(`>\n${text}\n</message>`);
   });
 
-  it('of 64,000 characters is given whole', () => {
-    const text = 'x'.repeat(64_000);
+  it.each([
+    ['characters', 'x'.repeat(65_536)],
+    ['bytes of Chinese', '火'.repeat(21_845)],
+  ])('of 64 kB of %s is given whole', (_name, text) => {
     expect(toPrompt([message({ text })], context)).toContain(`>\n${text}\n</message>`);
   });
 
   it('beyond that is cut, and the model is told how much is missing', () => {
-    const prompt = toPrompt([message({ text: `${'x'.repeat(64_000)}yyy` })], context);
+    const prompt = toPrompt([message({ text: `${'x'.repeat(65_536)}yyy` })], context);
     expect(prompt).toContain('x\n[3 more characters were left out]\n</message>');
     expect(prompt).not.toContain('y\n');
   });
 
-  it('is never cut in the middle of a character', () => {
-    const prompt = toPrompt([message({ text: `${'x'.repeat(63_999)}🔥🔥` })], context);
+  it('beyond that is a file, where there is one', () => {
+    const text = '火'.repeat(21_846);
+    const files = new Map([[message().id, 'messages/1.txt']]);
+    expect(toPrompt([message({ text })], { ...context, files })).toContain(
+      '火\n[1 more characters were left out; the whole message is the file messages/1.txt of your working directory]\n</message>',
+    );
+  });
+
+  it.each([1, 2, 3, 4])('is never cut in the middle of a character: %i', (before) => {
+    const text = `${'x'.repeat(65_536 - before)}🔥🔥`;
+    const prompt = toPrompt([message({ text })], context);
     expect(prompt.isWellFormed()).toBe(true);
+    expect(prompt).not.toContain('\ufffd');
+    expect(prompt).toContain(`[${before === 4 ? 2 : 4} more characters were left out]`);
   });
 });
 

@@ -1,8 +1,9 @@
+import type { InboxId } from '../base/terms.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import type { Remembered } from '../session/session.ts';
 
-/** Most characters of one message that the model is given; what is left out is said. */
-const MOST_CHARACTERS = 64_000;
+/** Most of one message that the model is given, in UTF-8; what is left out is said. */
+const MOST_BYTES = 64 * 1024;
 
 /** Characters of one saying in a recap. */
 const MOST_RECAPPED = 500;
@@ -14,6 +15,8 @@ export type PromptContext = {
   readonly cutOffToolCalls: readonly string[];
   /** What was said before, for a session whose own memory is gone. */
   readonly recap: readonly Remembered[];
+  /** Messages that are too long, whole, as files of the working directory. */
+  readonly files: ReadonlyMap<InboxId, string>;
 };
 
 /**
@@ -21,23 +24,24 @@ export type PromptContext = {
  * neither a closing tag nor a forged header, so nobody speaks in another's name.
  */
 export function toPrompt(messages: readonly InboxMessage[], context: PromptContext): string {
-  const parts = messages.map((message) => toBlock(message, context.timeZone));
+  const parts = messages.map((message) => toBlock(message, context));
   if (context.cutOffToolCalls.length > 0) parts.unshift(toNote(context.cutOffToolCalls));
   if (context.recap.length > 0) parts.unshift(toRecap(context.recap));
   // A text cut between the halves of an emoji, or sent with half of one, is no JSON that an endpoint must take.
   return parts.join('\n\n').toWellFormed();
 }
 
-function toBlock(message: InboxMessage, timeZone: string): string {
+function toBlock(message: InboxMessage, { timeZone, files }: PromptContext): string {
   const header = [
     ['from', message.userName],
     ['user_id', message.userId],
     ['room', message.roomName ?? 'direct conversation'],
     ['room_id', message.roomId],
-    ['sent', sentAt(message.acceptedAt, timeZone)],
+    ['sent', sentAt(message.sentAt ?? message.acceptedAt, timeZone)],
   ];
   const attributes = header.map(([name, value]) => `${name}="${escapeAttribute(value ?? '')}"`).join(' ');
-  return `<message ${attributes}>\n${escapeText(shorten(message.text))}\n</message>`;
+  const text = escapeText(shorten(message.text, files.get(message.id) ?? null));
+  return `<message ${attributes}>\n${text}\n</message>`;
 }
 
 function toNote(toolCalls: readonly string[]): string {
@@ -61,9 +65,18 @@ function sentAt(instant: number, timeZone: string): string {
   return `${text} (${timeZone})`;
 }
 
-function shorten(text: string): string {
-  if (text.length <= MOST_CHARACTERS) return text;
-  return `${text.slice(0, MOST_CHARACTERS)}\n[${text.length - MOST_CHARACTERS} more characters were left out]`;
+/** Whether only a part of the text is given to the model. */
+export function isTooLong(text: string): boolean {
+  return text.length > MOST_BYTES || Buffer.byteLength(text) > MOST_BYTES;
+}
+
+function shorten(text: string, file: string | null): string {
+  if (!isTooLong(text)) return text;
+  // A decoder that waits for more leaves out a character that was cut.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const shown = decoder.decode(Buffer.from(text).subarray(0, MOST_BYTES), { stream: true });
+  const where = file === null ? '' : `; the whole message is the file ${file} of your working directory`;
+  return `${shown}\n[${text.length - shown.length} more characters were left out${where}]`;
 }
 
 function escapeAttribute(value: string): string {

@@ -8,6 +8,7 @@ import { collectAnswer } from './collect-answer.ts';
 import { bookedTo, commitTurn, finishMessages } from './commit-turn.ts';
 import { decideEnd, isEndpointFault } from './decide-end.ts';
 import { findUsedUp } from './find-used-up.ts';
+import { saveLongTexts } from './long-texts.ts';
 import { toPrompt } from './prompt.ts';
 import { noticeTo, replyTo } from './replies.ts';
 import { type Screening, screen } from './screen.ts';
@@ -144,6 +145,7 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
       timeZone: deps.timeZone,
       cutOffToolCalls: cutOffToolCalls(plan, messages),
       recap: plan.recap,
+      files: await saveLongTexts(messages, bot, deps),
     }),
   };
   const limits = { ...deps.limits, turnTimeoutMs: bot.turnTimeoutMs };

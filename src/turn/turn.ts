@@ -126,6 +126,8 @@ export type TurnDeps = {
   readonly noticeText: NoticeText;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  /** Keeps a text as a file of the conversation's working directory; its path there, or null when it cannot. */
+  saveText(conversation: ConversationKey, id: InboxId, text: string): Promise<string | null>;
   /** IANA name of the zone in which dates are told. */
   readonly timeZone: string;
   readonly limits: { readonly stuckAfterMs: number; readonly graceMs: number; readonly maxAgeMs: number };
