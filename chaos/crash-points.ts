@@ -1,6 +1,7 @@
 /** The server dies before and after every step of a message, with the real agent and a scripted one, on both databases. */
 import { SCRIPTED_AGENT } from '../test/fixtures/scripted-agent.ts';
 import { hasNoPostgres, startCluster } from '../test/setup/postgres-cluster.ts';
+import { removeTempFolders } from '../test/setup/temp.ts';
 import { CRASH_POINTS } from './setup/crash-points.ts';
 import { type Finding, report } from './setup/report.ts';
 import { runCrashPoints } from './setup/run-crash-points.ts';
@@ -22,6 +23,7 @@ if (!hasNoPostgres) {
     );
   } finally {
     await cluster.stop();
+    removeTempFolders();
   }
 }
 await report('crash-points', { points: CRASH_POINTS.map(({ name }) => name) }, found);
