@@ -184,6 +184,13 @@ describe('one of too many', () => {
   });
 });
 
+it('a webhook that comes again costs nobody anything', async () => {
+  const message = messageOf({ room: 1 });
+  await accept(message);
+  for (let again = 0; again < 40; again += 1) expect(await accept(message)).toEqual({ kind: 'duplicate' });
+  expect(await send(29, (n) => ({ room: 2 + n }))).toEqual({ accepted: 29 });
+});
+
 it('late messages are never of too many, nor are those of our own bots', async () => {
   expect(await send(100, () => ({ room: 1, sentAt: clock.now() - 1 }))).toEqual({ accepted: 100 });
   expect(await send(40, () => ({ user: Number(OURS), room: 2, text: '/x' }))).toEqual({ ignored: 40 });

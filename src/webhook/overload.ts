@@ -90,6 +90,11 @@ export function makeOverloadGuard(deps: OverloadDeps): OverloadGuard {
     return decision;
   }
 
+  function giveBack(message: IncomingMessage, costs: readonly Rate[]): void {
+    const keys = keysOf(message);
+    for (const rate of costs) buckets[rate].giveBack(keys[rate], clock.now());
+  }
+
   async function acceptWithin(message: IncomingMessage, mostWaiting: number | null): Promise<AcceptOutcome> {
     const outcome = await deps.overflow.acceptUnlessFull(message, {
       mostWaiting,
@@ -121,7 +126,10 @@ export function makeOverloadGuard(deps: OverloadDeps): OverloadGuard {
         if (outcome.kind === 'overloaded') metrics.overloads.inc({ limit: decision.rate });
         return outcome;
       }
-      return accept(message);
+      const outcome = await accept(message);
+      // What was there before is no second message of anybody.
+      if (outcome.kind === 'duplicate') giveBack(message, decision.costs);
+      return outcome;
     },
 
     async acceptWaiting(message) {

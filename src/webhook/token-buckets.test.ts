@@ -34,6 +34,15 @@ it('an empty one gives nothing, and a clock that is set back fills nothing', () 
   expect(buckets.isEmpty('a', 40_000)).toBe(true);
 });
 
+it('takes back what it gave for nothing, and never holds more than a minute', () => {
+  const buckets = makeTokenBuckets(2, 100);
+  drain(buckets, 'a', 0);
+  buckets.giveBack('a', 0);
+  expect(drain(buckets, 'a', 0)).toBe(1);
+  buckets.giveBack('b', 0);
+  expect(drain(buckets, 'b', 0)).toBe(2);
+});
+
 it('keeps no more keys than it may: those that were used last', () => {
   const buckets = makeTokenBuckets(1, 3);
   for (const key of ['a', 'b', 'c', 'd']) buckets.take(key, 0);

@@ -6,6 +6,8 @@ export type TokenBuckets = {
   isEmpty(key: string, now: Instant): boolean;
   /** Takes one token; of an empty bucket nothing. */
   take(key: string, now: Instant): void;
+  /** Puts back one that was taken for nothing. */
+  giveBack(key: string, now: Instant): void;
 };
 
 type Bucket = { readonly tokens: number; readonly at: Instant };
@@ -25,17 +27,21 @@ export function makeTokenBuckets(perMinute: number, mostKeys: number): TokenBuck
     return Math.min(perMinute, bucket.tokens + filled);
   }
 
+  function set(key: string, tokens: number, now: Instant): void {
+    buckets.delete(key);
+    buckets.set(key, { tokens, at: now });
+    for (const oldest of buckets.keys()) {
+      if (buckets.size <= mostKeys) return;
+      buckets.delete(oldest);
+    }
+  }
+
   return {
     isEmpty: (key, now) => tokensOf(key, now) < 1,
     take(key, now) {
       const tokens = tokensOf(key, now);
-      if (tokens < 1) return;
-      buckets.delete(key);
-      buckets.set(key, { tokens: tokens - 1, at: now });
-      for (const oldest of buckets.keys()) {
-        if (buckets.size <= mostKeys) return;
-        buckets.delete(oldest);
-      }
+      if (tokens >= 1) set(key, tokens - 1, now);
     },
+    giveBack: (key, now) => set(key, Math.min(perMinute, tokensOf(key, now) + 1), now),
   };
 }
