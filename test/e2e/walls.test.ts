@@ -28,6 +28,7 @@ beforeAll(async () => {
     shared: true,
     env: {
       ...SECRETS,
+      FLOOD_LIMITS: 'off',
       ANTHROPIC_BASE_URL: model.baseUrl,
       ANTHROPIC_API_KEY: 'sk-of-the-walls',
       BOTS_DIRS: makeBotsFolder({ bot_id: 'curious', default: true, tools: { builtin: tools } }),
