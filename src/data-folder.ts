@@ -80,6 +80,8 @@ async function buildFolder(
     operatorRoutes({
       sessionViews: store.views.sessions,
       inboxViews: store.views.inbox,
+      outboxViews: store.views.outbox,
+      owed: () => {},
       collectFacts: makeCollectFacts({ agents: { census: async () => [] }, queue: NO_QUEUE }),
       turns: store.turns,
       forget: makeForget({ records: store.sessions, sessions: { forget }, queue: NO_QUEUE }),

@@ -18,6 +18,7 @@ import { type InboxRoutesDeps, inboxRoutes } from './inbox.ts';
 import { localRoomRoutes } from './local-room.ts';
 import type { Login } from './login.ts';
 import { openRoutes } from './open-routes.ts';
+import { type OutboxRoutesDeps, outboxRoutes } from './outbox.ts';
 import { overviewRoutes } from './overview.ts';
 import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts';
 import { socketRoutes } from './socket.ts';
@@ -27,7 +28,7 @@ import { transcriptRoutes } from './transcripts.ts';
 import { makeWriteMessage, type WriteDeps } from './write-message.ts';
 
 /** What the routes of sessions and messages need: the command line has them without a server too. */
-export type OperatorDeps = SessionRoutesDeps & SteerDeps & InboxRoutesDeps;
+export type OperatorDeps = SessionRoutesDeps & SteerDeps & InboxRoutesDeps & OutboxRoutesDeps;
 
 export type ApiDeps = Telemetry &
   OperatorDeps &
@@ -93,6 +94,7 @@ export function operatorRoutes(deps: OperatorDeps): FastifyPluginAsync {
     scope.register(transcriptRoutes(deps));
     scope.register(steerRoutes(deps));
     scope.register(inboxRoutes(deps));
+    scope.register(outboxRoutes(deps));
   };
 }
 
@@ -105,8 +107,12 @@ function speakZod(scope: FastifyInstance): void {
 export type {
   InboxQuery,
   InboxViews,
+  OutboxQuery,
+  OutboxViews,
   ReplayOutcome,
+  ReplyReplay,
   SeenMessage,
+  SeenReply,
   SessionMark,
   SessionViews,
   Spent,

@@ -1,7 +1,8 @@
 /** What operators' routes read and write of sessions and messages beyond the ports of their folders: bounded, by index. */
 import type { Usage } from '../agent/agent.ts';
-import type { ConversationKey, InboxId, Instant, SessionId } from '../base/terms.ts';
+import type { ConversationKey, InboxId, Instant, OutboxId, SessionId } from '../base/terms.ts';
 import type { InboxMessage, InboxState } from '../inbox/inbox.ts';
+import type { OutboxRow, OutboxState } from '../outbox/outbox.ts';
 import type { SessionRecord } from '../session/session.ts';
 
 /** Where a page of sessions ends: the next one holds what was used before it. */
@@ -77,4 +78,32 @@ export type InboxViews = {
    * asking twice answers once. The copy is on disk when this resolves.
    */
   replay(id: InboxId, at: Instant): Promise<ReplayOutcome>;
+};
+
+/** A reply as operators see it; `markdown` null: not asked for. */
+export type SeenReply = Omit<OutboxRow, 'markdown'> & {
+  readonly markdown: string | null;
+  /** Why it waits, is unknown or was buried. */
+  readonly reason: string | null;
+  readonly notBefore: Instant | null;
+  readonly endedAt: Instant | null;
+  /** The dead reply that it is a copy of. */
+  readonly replayOf: OutboxId | null;
+};
+
+export type OutboxQuery = Omit<InboxQuery, 'states' | 'before'> & {
+  readonly states: readonly OutboxState[];
+  readonly before: OutboxId | null;
+};
+
+export type ReplyReplay =
+  | { readonly kind: 'replayed'; readonly reply: SeenReply }
+  | { readonly kind: 'replayed-before'; readonly id: OutboxId }
+  | { readonly kind: 'unknown' | 'not-buried' | 'forgotten' };
+
+export type OutboxViews = {
+  /** Newest first. */
+  list(query: OutboxQuery): Promise<readonly SeenReply[]>;
+  /** A dead reply is sent as a copy, owed from `at` on, as `InboxViews.replay` does it. */
+  replay(id: OutboxId, at: Instant): Promise<ReplyReplay>;
 };

@@ -97,6 +97,8 @@ export async function buildHttp(config: Config, parts: HttpParts) {
       collectFacts: makeCollectFacts({ agents, queue }),
       sessionViews: store.views.sessions,
       inboxViews: store.views.inbox,
+      outboxViews: store.views.outbox,
+      owed: parts.sender.wake,
       turns: store.turns,
       chat: chat.name,
       rooms,

@@ -88,6 +88,8 @@ type OutboxTable = {
   ended_at: Instant | null;
   /** Its conversation was forgotten while it was still owed: its text goes when it ends. */
   forgotten_at: Instant | null;
+  /** The dead reply that this one is a copy of. */
+  replay_of: OutboxId | null;
 };
 
 /** One row for each conversation that ever had a turn, never deleted: its fence must not start again. */

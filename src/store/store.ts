@@ -1,6 +1,6 @@
 /** Everything that survives a restart: the ports of the other folders over one database, written once for all backends. */
 import type { AgentRegistry, TranscriptStore } from '../agent/agent.ts';
-import type { InboxViews, SessionViews } from '../api/api.ts';
+import type { InboxViews, OutboxViews, SessionViews } from '../api/api.ts';
 import type { Clock } from '../base/clock.ts';
 import type { BotKeys, BotRooms, RoomStore } from '../chat/chat.ts';
 import type { Leases } from '../cluster/cluster.ts';
@@ -22,6 +22,7 @@ import { endAllLeases, makeLeases } from './sql/leases.ts';
 import { makeLedger } from './sql/ledger.ts';
 import { type Meta, makeMeta } from './sql/meta.ts';
 import { makeOutbox } from './sql/outbox.ts';
+import { makeOutboxViews } from './sql/outbox-views.ts';
 import { makeOverflow } from './sql/overflow.ts';
 import { makeRetention, type Retention } from './sql/retention.ts';
 import { makeRoomMessages } from './sql/room-messages.ts';
@@ -48,7 +49,11 @@ export type Store = {
   readonly meta: Meta;
   readonly retention: Retention;
   /** What operators' routes read beyond the ports above. */
-  readonly views: { readonly sessions: SessionViews; readonly inbox: InboxViews };
+  readonly views: {
+    readonly sessions: SessionViews;
+    readonly inbox: InboxViews;
+    readonly outbox: OutboxViews;
+  };
   /**
    * What a killed server left: ends its leases, so that their conversations are due now and not when they expire, and
    * empties its agent registry. To be called once, before anything else, by the only server of the database (the lock).
@@ -85,7 +90,11 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     botRooms: makeBotRooms(database, clock),
     meta: makeMeta(database),
     retention: makeRetention(database, holder),
-    views: { sessions: makeSessionViews(database), inbox: makeInboxViews(database) },
+    views: {
+      sessions: makeSessionViews(database),
+      inbox: makeInboxViews(database),
+      outbox: makeOutboxViews(database),
+    },
     recover: () =>
       database.write(async (trx) => ({
         leases: await endAllLeases(trx),

@@ -9,6 +9,7 @@ afterEach(() => vi.restoreAllMocks());
 const SCANS_THAT_STOP = [
   /^select "id" from "inbox" order by "id" desc limit \?$/,
   /^select .* from "inbox" where state = 'settled' order by "id" desc limit \?$/,
+  /^select \* from "outbox" where state = 'sent' order by "id" desc limit \?$/,
   /^select \* from "turns" order by "id" desc limit \?$/,
   /^delete from "agents" returning \*$/,
 ];

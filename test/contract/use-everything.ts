@@ -109,6 +109,10 @@ export async function useEverything(store: Store): Promise<void> {
   const query = { states, conversation: null, before: null, limit: 10, withText: false };
   await views.inbox.list(query);
   await views.inbox.list({ ...query, before: message!.id, withText: true });
+  const replies = { ...query, states: ['owed', 'sending', 'unknown', 'sent', 'buried'] as const };
+  await views.outbox.list(replies);
+  await views.outbox.list({ ...replies, before: reply!.id, conversation: lease.conversation });
+  await views.outbox.replay(reply!.id, 1);
   await views.inbox.list({ ...query, conversation: lease.conversation });
   await views.inbox.replay(message!.id, 1);
 

@@ -1,8 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newEntryId } from '../../src/base/ids.ts';
-import type { EntryId, InboxId, Lease, SessionId } from '../../src/base/terms.ts';
+import type { EntryId, InboxId, Lease, OutboxId, SessionId } from '../../src/base/terms.ts';
 import type { InboxState } from '../../src/inbox/inbox.ts';
-import { accept, conversationIn, leaseOf, ledgerOf, messageOf, recordOf, runOneTurn, USAGE } from './rows.ts';
+import type { OutboxState } from '../../src/outbox/outbox.ts';
+import {
+  accept,
+  conversationIn,
+  leaseOf,
+  ledgerOf,
+  messageOf,
+  recordOf,
+  replyIn,
+  runOneTurn,
+  USAGE,
+} from './rows.ts';
 import type { MakeStoreUnderTest, StoreUnderTest } from './store-under-test.ts';
 
 export function viewsContract(make: MakeStoreUnderTest): void {
@@ -228,6 +239,73 @@ export function viewsContract(make: MakeStoreUnderTest): void {
       await under.store.sessions.begin(lease, recordOf(1, { settledEntry: newEntryId() as EntryId }), null);
       await under.store.sessions.forget(lease);
       expect(await inbox.replay(dead, 1)).toEqual({ kind: 'forgotten' });
+    });
+  });
+
+  describe('replies', () => {
+    /** A reply that is dead. */
+    async function bury(
+      room: number,
+      reason: 'key_refused' | 'room_gone' = 'key_refused',
+    ): Promise<OutboxId> {
+      const { outbox } = under.store;
+      await outbox.add([replyIn(room, `dead ${room}`)]);
+      const [row] = await outbox.claim(Number.MAX_SAFE_INTEGER, new Set(), 1);
+      await outbox.finish(row!.id, { kind: 'buried', reason });
+      return row!.id;
+    }
+    const list = (states: readonly OutboxState[], more: { limit?: number; withText?: boolean } = {}) => {
+      const { limit = 10, withText = false } = more;
+      return under.store.views.outbox.list({ states, conversation: null, before: null, limit, withText });
+    };
+
+    test('are listed by state, newest first, dead ones with their reasons', async () => {
+      const dead = [await bury(1, 'key_refused'), await bury(2, 'room_gone')];
+      await under.store.outbox.add([replyIn(3, 'owed')]);
+      expect(await list(['buried'])).toMatchObject([
+        { id: dead[1], reason: 'room_gone', markdown: null, attempts: 1, replayOf: null },
+        { id: dead[0], reason: 'key_refused' },
+      ]);
+      expect(await list(['buried'], { limit: 1, withText: true })).toMatchObject([{ markdown: 'dead 2' }]);
+      expect(
+        (await list(['owed', 'sending', 'unknown', 'sent', 'buried'])).map(({ state }) => state),
+      ).toEqual(['owed', 'buried', 'buried']);
+      const one = { states: ['buried'] as const, before: dead[1]!, limit: 10, withText: false };
+      expect(await under.store.views.outbox.list({ ...one, conversation: conversationIn(1) })).toHaveLength(
+        1,
+      );
+      expect(await under.store.views.outbox.list({ ...one, conversation: conversationIn(2) })).toEqual([]);
+    });
+
+    test('a dead one is owed again as a copy, once, behind what its room is owed', async () => {
+      const id = await bury(1);
+      await under.store.outbox.add([replyIn(1, 'said since')]);
+      const both = await Promise.all([9_000, 9_001].map((at) => under.store.views.outbox.replay(id, at)));
+      expect(both[0]).toMatchObject({
+        kind: 'replayed',
+        reply: { state: 'owed', attempts: 0, createdAt: 9_000, replayOf: id, kind: 'reply' },
+      });
+      const copy = both[0]?.kind === 'replayed' ? both[0].reply.id : null;
+      expect(both[1]).toEqual({ kind: 'replayed-before', id: copy });
+      const [first] = await under.store.outbox.claim(Number.MAX_SAFE_INTEGER, new Set(), 10);
+      expect(first?.markdown).toBe('said since');
+      await under.store.outbox.finish(first!.id, { kind: 'sent', platformId: '1' });
+      const [second] = await under.store.outbox.claim(Number.MAX_SAFE_INTEGER, new Set(), 10);
+      expect(second).toMatchObject({ id: copy, markdown: 'dead 1' });
+      expect(await list(['buried'])).toMatchObject([{ id }]);
+    });
+
+    test('what is not dead, not there or forgotten cannot be replayed', async () => {
+      const { outbox } = under.store.views;
+      expect(await outbox.replay(999 as OutboxId, 1)).toEqual({ kind: 'unknown' });
+      const dead = await bury(1);
+      await under.store.outbox.add([replyIn(2, 'owed')]);
+      const [owed] = await list(['owed']);
+      expect(await outbox.replay(owed!.id, 1)).toEqual({ kind: 'not-buried' });
+      const lease = await leaseOf(under.store);
+      await under.store.sessions.begin(lease, recordOf(1, { settledEntry: newEntryId() as EntryId }), null);
+      await under.store.sessions.forget(lease);
+      expect(await outbox.replay(dead, 1)).toEqual({ kind: 'forgotten' });
     });
   });
 }

@@ -208,7 +208,7 @@ function changeOf(result: SendResult, now: Instant) {
   }
 }
 
-function toOutboxRow(row: Row): OutboxRow {
+export function toOutboxRow(row: Row): OutboxRow {
   return {
     id: row.id,
     conversation: row.conversation,
