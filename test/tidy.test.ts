@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { codeRules } from './tidy/code-rules.ts';
+import { guardRules } from './tidy/guard-rules.ts';
 import { importRules } from './tidy/import-rules.ts';
 import {
   findCircles,
@@ -27,7 +28,7 @@ const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const project = readProject(root);
 const files = (...samples: readonly Sample[]) => samples.map(([path, text]) => toSourceFile(path, text));
 
-describe.each([...importRules, ...codeRules, ...textRules])('$name', (rule) => {
+describe.each([...importRules, ...codeRules, ...guardRules, ...textRules])('$name', (rule) => {
   test('in this project', () => {
     const broken = project.filter((file) => rule.covers(file.path)).flatMap(rule.find);
     expect(broken).toEqual([]);
