@@ -9,7 +9,7 @@ test.each<[WakeFacts['phase'], WakeFacts['doubleTexting'], WakeDecision, WakeDec
   ['releasing', 'interrupt', 'begin', 'begin'],
   ['between', 'enqueue', 'wait', 'wait'],
   ['between', 'interrupt', 'wait', 'wait'],
-  ['opening', 'enqueue', 'remark-later', 'remark-later'],
+  ['opening', 'enqueue', 'remark', 'wait'],
   ['opening', 'merge', 'wait', 'wait'],
   ['opening', 'interrupt', 'wait', 'wait'],
   ['opening', 'reject', 'wait', 'wait'],

@@ -22,14 +22,14 @@ export type WakeFacts = {
 /**
  * - `begin`: the conversation needs a round of its own.
  * - `remark`: it is seen in time; the room is told that it waits.
- * - `remark-later`: the same, if it still waits when the turn has taken its messages.
  * - `interrupt`: it is seen in time; the running turn is to end for it.
  * - `wait`: it is seen in time, and there is nothing to do.
  */
-export type WakeDecision = 'begin' | 'remark' | 'remark-later' | 'interrupt' | 'wait';
+export type WakeDecision = 'begin' | 'remark' | 'interrupt' | 'wait';
 
 /** What a message that was accepted for a conversation asks of the queue. Pure. */
 export function decideWake(facts: WakeFacts): WakeDecision {
+  const remark = facts.busyRemarked ? 'wait' : 'remark';
   switch (facts.phase) {
     case 'none':
     case 'releasing':
@@ -37,19 +37,19 @@ export function decideWake(facts: WakeFacts): WakeDecision {
     case 'between':
       return 'wait';
     case 'opening':
-      return facts.doubleTexting === 'enqueue' ? 'remark-later' : 'wait';
+      return facts.doubleTexting === 'enqueue' ? remark : 'wait';
     case 'turn':
-      return whileTurnRuns(facts);
+      return whileTurnRuns(facts.doubleTexting, remark);
     default:
       return unreachable(facts.phase);
   }
 }
 
-function whileTurnRuns({ doubleTexting, busyRemarked }: WakeFacts): WakeDecision {
+function whileTurnRuns(doubleTexting: DoubleTexting, remark: 'wait' | 'remark'): WakeDecision {
   switch (doubleTexting) {
     case 'enqueue':
     case 'merge':
-      return busyRemarked ? 'wait' : 'remark';
+      return remark;
     case 'interrupt':
       return 'interrupt';
     // It was turned away unless nothing was unfinished, so the turn is all but over.

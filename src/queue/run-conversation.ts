@@ -10,15 +10,11 @@ export type Active = {
   since: Instant;
   phase: Exclude<Phase, 'none'>;
   busyRemarked: boolean;
-  /** Somebody wrote before it had taken its messages: whether that one waits is known once it has. */
-  wokenEarly: boolean;
   done: Promise<void>;
 };
 
 export type ConversationDeps = Pick<QueueDeps, 'leases' | 'clock' | 'limits' | 'runTurn'> & {
   readonly jobs: Jobs;
-  /** The turn has taken its messages: what still waits, waits for its end. */
-  onClaimed(running: Active): void;
   /** No further turn of the conversation may begin. */
   isHalted(conversation: ConversationKey): boolean;
   /** A lease could not be renewed: its turn will find out when it commits. */
@@ -63,11 +59,7 @@ async function runTurns(lease: Lease, running: Active, deps: ConversationDeps): 
   const enter = (phase: Active['phase']): void => {
     running.phase = phase;
   };
-  const watch = { abort, claimed, committed: () => enter('between') };
-  function claimed(): void {
-    enter('turn');
-    deps.onClaimed(running);
-  }
+  const watch = { abort, claimed: () => enter('turn'), committed: () => enter('between') };
   while (!abort.aborted && !deps.isHalted(lease.conversation)) {
     Object.assign(running, { since: deps.clock.now(), busyRemarked: false });
     // Nobody is helped while a job runs, so nobody is told that somebody is.
@@ -75,7 +67,6 @@ async function runTurns(lease: Lease, running: Active, deps: ConversationDeps): 
     await deps.jobs.run(lease);
     enter('opening');
     const outcome = await deps.runTurn(lease, watch).finally(watch.committed);
-    running.wokenEarly = false;
     if (outcome.kind === 'idle') return;
   }
 }

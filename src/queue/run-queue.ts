@@ -37,8 +37,8 @@ export function makeQueue(deps: QueueDeps): Queue {
     });
     if (decision === 'begin') enqueue(conversation);
     if (running === undefined) return;
-    if (decision === 'remark-later') running.wokenEarly = true;
-    if (decision === 'interrupt' || decision === 'remark') act(conversation, running, decision);
+    if (decision === 'interrupt' || decision === 'remark')
+      actIfSomethingWaits(conversation, running, decision).catch((error) => failed(conversation, error));
   }
 
   function enqueue(conversation: ConversationKey): void {
@@ -46,18 +46,16 @@ export function makeQueue(deps: QueueDeps): Queue {
     pump();
   }
 
-  function act(conversation: ConversationKey, running: Active, what: 'interrupt' | 'remark'): void {
-    actIfSomethingWaits(conversation, running, what).catch((error) => failed(conversation, error));
-  }
-
-  /** The message that woke us may be the one that runs, where the poll found it first: nothing waits then. */
+  /** The message that woke us may be the one of this very turn, where the poll found it first: nothing waits then. */
   async function actIfSomethingWaits(
     conversation: ConversationKey,
     running: Active,
     what: 'interrupt' | 'remark',
   ): Promise<void> {
+    const wasOpening = running.phase === 'opening';
     const waiting = await deps.inbox.waitingIn(conversation);
-    if (waiting === 0 || running.phase !== 'turn') return;
+    if (waiting <= (wasOpening ? 1 : 0)) return;
+    if (running.phase !== 'turn' && !(wasOpening && running.phase === 'opening')) return;
     if (what === 'interrupt') return abort(running, 'superseded');
     if (running.busyRemarked) return;
     running.busyRemarked = true;
@@ -84,14 +82,12 @@ export function makeQueue(deps: QueueDeps): Queue {
       since: clock.now(),
       phase: jobs.has(conversation) ? 'between' : 'opening',
       busyRemarked: false,
-      wokenEarly: false,
       done: Promise.resolve(),
     };
     active.set(conversation, running);
     running.done = runConversation(conversation, running, {
       ...deps,
       jobs,
-      onClaimed: ({ wokenEarly }) => wokenEarly && act(conversation, running, 'remark'),
       isHalted: (one) => draining || holds.has(one),
       onRenewFailed: (error) => failed(conversation, error),
     })
