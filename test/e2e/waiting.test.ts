@@ -39,7 +39,11 @@ describe('a message that waits for long', () => {
   it('is told so once, keeps its place and is answered', async () => {
     const server = await startServer({ env: { QUEUE_WAIT_SECONDS: '1' } });
     await server.say(1, 'warm up, please');
-    const before = (await server.replies(1, 1)).length;
+    const isWarm = (texts: readonly string[]) => texts.some((text) => quotedIn(text) === 'warm up, please');
+    const before = await waitFor(async () => {
+      const texts = (await server.repliesSoFar(1)).map(({ text }) => text);
+      return isWarm(texts) ? texts.length : null;
+    });
     await server.say(1, 'first: think for 3 seconds');
     await server.say(1, 'second to be asked');
     const replies = (await server.replies(1, before + 4)).map(({ text }) => text).slice(before);
