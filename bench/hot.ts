@@ -37,7 +37,8 @@ async function measure(bench: Bench): Promise<Findings> {
     const alone = await bare.say(toPlainPrompt(ROOM, text(turn)));
     const whole = await server.say(ROOM, text(turn));
     if (turn < WARM_UP) continue;
-    if (whole.record.tier !== 'hot') throw new Error(`a turn was ${whole.record.tier}`);
+    if (whole.record.tier !== 'hot')
+      throw new Error(`a turn was ${whole.record.tier}: ${whole.record.reason}`);
     bareTimes.first.push(alone.firstTextMs);
     bareTimes.ended.push(alone.endedMs);
     ours.first.push(whole.firstTextMs);

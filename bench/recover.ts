@@ -74,18 +74,26 @@ async function measure(bench: Bench): Promise<Findings> {
   };
 }
 
-function start({ bench, model, campfire }: World, dataDir: string): Promise<ServerProcess> {
-  const more = { DRAIN_SECONDS: '0' };
+function start(
+  { bench, model, campfire }: World,
+  dataDir: string,
+  more: Record<string, string> = {},
+): Promise<ServerProcess> {
   return startServerProcess(
     bench,
-    toServerEnv({ dataDir, model: toEndpoint(model.baseUrl), campfire, more }),
+    toServerEnv({
+      dataDir,
+      model: toEndpoint(model.baseUrl),
+      campfire,
+      more: { DRAIN_SECONDS: '0', ...more },
+    }),
   );
 }
 
 /** A folder as a killed server leaves it, with all messages waiting. */
 async function fill(world: World, dataDir: string): Promise<void> {
   world.model.setSpeed({ ttftMs: NEVER_MS, tokensPerSecond: null });
-  const server = await start(world, dataDir);
+  const server = await start(world, dataDir, { MAX_HOT_SESSIONS: '1', SPARE_AGENTS: '0' });
   for (let first = 0; first < WAITING; first += POSTS_AT_ONCE) {
     const posts = Array.from({ length: POSTS_AT_ONCE }, (_, index) => {
       const number = first + index;

@@ -23,6 +23,10 @@ export function toServerEnv(given: {
     ADMIN_TOKEN,
     CAMPFIRE_URL: given.campfire.url,
     LOG_LEVEL: 'error',
+    // What is measured is how fast it is, not how much it lets in.
+    FLOOD_LIMITS: 'off',
+    // What other programs of the machine hold ends no agent here.
+    MEMORY_HIGH_WATERMARK: '1',
     TIME_ZONE: 'UTC',
     ...given.model.env,
     ...given.more,
