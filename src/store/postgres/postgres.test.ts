@@ -299,6 +299,32 @@ describe.skipIf(hasNoPostgres)('a Postgres database', () => {
       expect(await keysOf(database)).toEqual(['before', 'once']);
     });
 
+    test("a lease that was perhaps taken or given up stands in nobody's way", async () => {
+      const wire = await wireTo(await cluster.makeDatabase());
+      const database = await openAt(wire.address, { exclusive: false });
+      const store = makeStore(database, systemClock, { holder: 'one', leaseMs: LEASE_MS });
+      wire.loseNextCommit();
+      await expect(store.leases.acquire(conversationIn(1))).rejects.toThrow(CommitUnknown);
+      const lease = await leaseOf(store);
+      expect(lease.fence).toBe(2);
+      wire.loseNextCommit();
+      await store.leases.release(lease);
+      expect((await leaseOf(store)).fence).toBe(3);
+    });
+
+    test('a reply is told twice to have been sent, when nobody answered the first time', async () => {
+      const wire = await wireTo(await cluster.makeDatabase());
+      const database = await openAt(wire.address, { exclusive: false });
+      const { outbox } = makeStore(database, systemClock, { holder: 'one', leaseMs: LEASE_MS });
+      await outbox.add([replyIn(1, 'a')]);
+      const [reply] = await outbox.claim(systemClock.now(), new Set(), 1);
+      const finish = (platformId: string) => outbox.finish(reply!.id, { kind: 'sent', platformId });
+      wire.loseNextCommit();
+      await expect(finish('9')).rejects.toThrow(CommitUnknown);
+      await finish('9');
+      await expect(finish('10')).rejects.toThrow('has ended already');
+    });
+
     test('a lost connection before COMMIT runs the work again', async () => {
       const wire = await wireTo(await cluster.makeDatabase());
       const database = await openAt(wire.address, { exclusive: false });

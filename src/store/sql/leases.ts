@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Fence } from '../../base/terms.ts';
+import type { ConversationKey, Fence, Instant } from '../../base/terms.ts';
 import type { Leases } from '../../cluster/cluster.ts';
-import type { Database, Tx } from '../database.ts';
+import { CommitUnknown, type Database, type Tx } from '../database.ts';
 import { hasDue } from './inbox-rows.ts';
 
 const FIRST_FENCE = 1 as Fence;
@@ -12,9 +12,7 @@ export function makeLeases(
   { holder, leaseMs }: { readonly holder: string; readonly leaseMs: number },
 ): Leases {
   /** The conversation's row with its next fence; the statement decides alone, so that two takers never both win. */
-  function take(trx: Tx, conversation: Parameters<Leases['acquire']>[0], from: 'anybody' | 'nobody') {
-    const now = clock.now();
-    const expires_at = now + leaseMs;
+  function take(trx: Tx, conversation: ConversationKey, from: 'anybody' | 'nobody', expires_at: Instant) {
     return trx
       .insertInto('leases')
       .values({ conversation, fence: FIRST_FENCE, holder, expires_at })
@@ -22,15 +20,33 @@ export function makeLeases(
         const taken = conflict
           .column('conversation')
           .doUpdateSet(({ eb }) => ({ fence: eb('leases.fence', '+', FIRST_FENCE), holder, expires_at }));
-        return from === 'anybody' ? taken : taken.where('leases.expires_at', '<=', now);
+        return from === 'anybody' ? taken : taken.where('leases.expires_at', '<=', clock.now());
       })
       .returning(['fence', 'expires_at'])
       .executeTakeFirst();
   }
 
+  /** A lease that was perhaps taken has no holder who knows it: without this it would stand until it expires. */
+  async function giveUp(conversation: ConversationKey, expiresAt: Instant): Promise<void> {
+    const givingUp = (trx: Tx) =>
+      trx
+        .updateTable('leases')
+        .set({ holder: null, expires_at: 0 })
+        .where('conversation', '=', conversation)
+        .where('holder', '=', holder)
+        .where('expires_at', '=', expiresAt)
+        .execute();
+    await database.write(givingUp, { patience: 'long' });
+  }
+
   return {
     async acquire(conversation) {
-      const taken = await database.write((trx) => take(trx, conversation, 'nobody'));
+      const expiresAt = clock.now() + leaseMs;
+      const taking = database.write((trx) => take(trx, conversation, 'nobody', expiresAt));
+      const taken = await taking.catch(async (error) => {
+        if (error instanceof CommitUnknown) await giveUp(conversation, expiresAt);
+        throw error;
+      });
       return taken === undefined ? null : { conversation, fence: taken.fence, expiresAt: taken.expires_at };
     },
 
@@ -62,12 +78,16 @@ export function makeLeases(
         // Whoever took it over looks into the inbox when it releases.
         return { more: released !== undefined && (await hasDue(trx, lease.conversation, clock.now())) };
       };
-      // Else the conversation stands still until the lease expires.
-      return database.write(releasing, { patience: 'long' });
+      const release = () => database.write(releasing, { patience: 'long' });
+      // Else the conversation stands still until the lease expires. Once released, the poll finds what waits.
+      return release().catch((error) => {
+        if (error instanceof CommitUnknown) return release();
+        throw error;
+      });
     },
 
     async seize(conversation) {
-      const taken = await database.write((trx) => take(trx, conversation, 'anybody'));
+      const taken = await database.write((trx) => take(trx, conversation, 'anybody', clock.now() + leaseMs));
       if (taken === undefined) throw new Error('a lease that is taken from anybody is always taken');
       return { conversation, fence: taken.fence, expiresAt: taken.expires_at };
     },
