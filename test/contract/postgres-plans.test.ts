@@ -19,11 +19,11 @@ test.skipIf(hasNoPostgres)('every statement has an index to go by on Postgres', 
     const queried = vi.spyOn(pg.Client.prototype, 'query');
     await useEverything(under.store);
     const statements = new Map(
-      queried.mock.calls.flatMap(([sql, parameters]): [string, unknown[]][] =>
-        typeof sql === 'string' && /^(select|insert|update|delete) /.test(sql)
-          ? [[sql, parameters as unknown as unknown[]]]
-          : [],
-      ),
+      queried.mock.calls.flatMap((call: readonly unknown[]): [string, unknown[]][] => {
+        const [statement, parameters] = call;
+        const isOurs = typeof statement === 'string' && /^(select|insert|update|delete) /.test(statement);
+        return isOurs && Array.isArray(parameters) ? [[statement, parameters]] : [];
+      }),
     );
     vi.restoreAllMocks();
     expect(statements.size).toBeGreaterThan(40);
