@@ -16,8 +16,6 @@ export function toServerEnv(given: {
   return {
     PORT: '0',
     DATA_DIR: given.dataDir,
-    // A benchmark is a flood.
-    FLOOD_LIMITS: 'off',
     BOTS_DIRS: `${ROOT}bots`,
     BOT_KEY,
     ADMIN_TOKEN,
