@@ -37,7 +37,14 @@ export type ModelEndpoint = {
 export type TranscriptStart =
   | { readonly kind: 'new'; readonly sessionId: SessionId }
   /** Resumes at `at` (the settled entry): what came after it never happened. */
-  | { readonly kind: 'resume'; readonly sessionId: SessionId; readonly at: EntryId };
+  | { readonly kind: 'resume'; readonly sessionId: SessionId; readonly at: EntryId }
+  /** A new session that remembers what `from` did up to `at`; `from` itself is not touched. */
+  | {
+      readonly kind: 'fork';
+      readonly sessionId: SessionId;
+      readonly from: SessionId;
+      readonly at: EntryId;
+    };
 
 export type AgentStartRequest = {
   readonly conversation: ConversationKey;
