@@ -56,9 +56,58 @@ export type ResumeForecast = {
 };
 
 export { DEFAULT_POLICY, type Policy, policySchema } from './policy.ts';
-export type * from './project-store.ts';
+export type {
+  CancelOutcome,
+  Checkpoint,
+  Claim,
+  EnqueueOutcome,
+  NewUpdate,
+  ProjectRecords,
+  ProjectStore,
+  ProjectToken,
+  ProjectUpkeep,
+  ResumeSample,
+  Step,
+  UpdateChange,
+  UpdateQueue,
+  UpdateTransaction,
+} from './project-store.ts';
 export { ImportRefused, type Repository, RepositoryFailed } from './repository.ts';
 export type { ResumeReason } from './resume-reason.ts';
 export type { ResumeArm, ResumeReport } from './resume-report.ts';
-export type * from './terms.ts';
+export type {
+  AuditEntry,
+  AuditEvent,
+  CommitId,
+  Degradation,
+  Head,
+  Project,
+  ProjectId,
+  ProjectSession,
+  ProjectSessionState,
+  ProjectState,
+  Recommendation,
+  ResumeOutcome,
+  ResumePolicy,
+  Run,
+  RunId,
+  RunOutcome,
+  RunUsage,
+  StepKind,
+  TerminalEventType,
+  TreeId,
+  Update,
+  UpdateError,
+  UpdateErrorCode,
+  UpdateEvent,
+  UpdateEventType,
+  UpdateId,
+  UpdateKind,
+  UpdateOptions,
+  UpdateStatus,
+  Version,
+  VersionMetadata,
+  VersionNo,
+  WaitReason,
+} from './terms.ts';
 export { projectKey } from './terms.ts';
