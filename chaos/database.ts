@@ -15,7 +15,7 @@ const run = {
 };
 const cluster = await startCluster();
 try {
-  await report('postgres', run, await runPostgres(run, cluster));
+  await report('database', run, await runPostgres(run, cluster));
 } finally {
   await cluster.stop();
   removeTempFolders();
