@@ -54,7 +54,7 @@ export async function prepareLaunch(
   const mirror = makeTranscriptMirror({
     transcripts: deps.transcripts,
     home,
-    resumeAt: transcript.kind === 'resume' ? transcript.at : null,
+    resumeAt: transcript.kind === 'new' ? null : transcript.at,
     onFencedOut: () => started?.child.kill('SIGKILL'),
   });
   const marks = { ownerId: deps.ownerId, agentId: id };

@@ -44,6 +44,17 @@ describe('toOptions', () => {
       thinking: { type: 'enabled', budgetTokens: 2_000 },
     });
     expect(options).not.toHaveProperty('sessionId');
+    expect(options).not.toHaveProperty('forkSession');
+  });
+
+  it('forks the parent at an entry, under the new id', () => {
+    const [from, at] = [newSessionId(), newEntryId()];
+    expect(toOptions(spec, { kind: 'fork', sessionId, from, at })).toMatchObject({
+      resume: from,
+      resumeSessionAt: at,
+      forkSession: true,
+      sessionId,
+    });
   });
 });
 

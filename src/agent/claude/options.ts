@@ -1,4 +1,5 @@
 import type { McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk';
+import { unreachable } from '../../base/errors.ts';
 import type { AgentSpec, TranscriptStart } from '../agent.ts';
 
 /** Built-in tools that an agent can be given. What starts processes is not among them, whatever a bot file lists. */
@@ -46,6 +47,19 @@ export function toOptions(spec: AgentSpec, transcript: TranscriptStart): Options
 }
 
 function toTranscriptOptions(transcript: TranscriptStart): Options {
-  if (transcript.kind === 'new') return { sessionId: transcript.sessionId };
-  return { resume: transcript.sessionId, resumeSessionAt: transcript.at };
+  switch (transcript.kind) {
+    case 'new':
+      return { sessionId: transcript.sessionId };
+    case 'resume':
+      return { resume: transcript.sessionId, resumeSessionAt: transcript.at };
+    case 'fork':
+      return {
+        resume: transcript.from,
+        resumeSessionAt: transcript.at,
+        forkSession: true,
+        sessionId: transcript.sessionId,
+      };
+    default:
+      return unreachable(transcript);
+  }
 }
