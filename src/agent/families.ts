@@ -6,14 +6,14 @@ import type { ProcessRow, ProcessTable } from './process-table.ts';
 /**
  * Families: an agent process and everything that it started, found by the mark that they inherit, wherever they went.
  *
- *   alive ──TERM──▶ two seconds to go in peace ──KILL, scanned again──▶ nobody left, seen twice
+ *   alive ──TERM──▶ some time to go in peace ──KILL, scanned again──▶ nobody left, seen twice
  */
 export type Families = {
   /**
    * Ends a family and resolves with the number of processes that were told to end, once nobody is left. Rejects when
-   * somebody outlives KILL.
+   * somebody outlives KILL. `inPeaceMs`: how long they have to go by themselves, two seconds when not given.
    */
-  end(agent: AgentId): Promise<number>;
+  end(agent: AgentId, inPeaceMs?: number): Promise<number>;
   /** Agents of this owner with a living member. */
   owned(owner: string): Promise<readonly AgentId[]>;
   /** Memory of each family in megabytes. */
@@ -65,9 +65,9 @@ export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
   }
 
   return {
-    async end(agent) {
+    async end(agent, inPeaceMs = TERM_LIMIT_MS) {
       const known = new Set<string>();
-      if (await signalUntilGone(agent, 'SIGTERM', TERM_LIMIT_MS, known)) return known.size;
+      if (await signalUntilGone(agent, 'SIGTERM', inPeaceMs, known)) return known.size;
       if (await signalUntilGone(agent, 'SIGKILL', KILL_LIMIT_MS, known)) return known.size;
       throw new Error(`the family of agent ${agent} outlived KILL`);
     },

@@ -13,12 +13,15 @@ export type ReapDeps = {
   isOurs(id: AgentId): boolean;
 };
 
+/** Nothing that they still do can be kept, and whoever waits for an answer waits for them to be gone. */
+const IN_PEACE_MS = 200;
+
 /** Ends what a killed server left of this owner, with its homes and its lines in the registry. */
 export async function reap(deps: ReapDeps): ReturnType<Agents['reap']> {
   const owned = await deps.families.owned(deps.ownerId);
   const left = owned.filter((id) => !deps.isOurs(id));
-  let processes = 0;
-  for (const id of left) processes += await deps.families.end(id);
+  const ended = await Promise.all(left.map((id) => deps.families.end(id, IN_PEACE_MS)));
+  const processes = ended.reduce((sum, each) => sum + each, 0);
   await mkdir(deps.homes, { recursive: true, mode: 0o700 });
   const homes = (await readdir(deps.homes)) as AgentId[]; // Every home is named after its agent.
   const leftHomes = homes.filter((id) => !deps.isOurs(id));
