@@ -235,4 +235,11 @@ export type AgentRegistry = {
   ended(id: AgentId): Promise<void>;
 };
 
+export {
+  type AnswerLimits,
+  type CollectedAnswer,
+  collectAnswer,
+  type Interruption,
+} from './collect-answer.ts';
+export { isEndpointFault, isSessionFault } from './decide-fault.ts';
 export { type AgentProbe, FORGETFUL, probeAgent, toProbeSpec } from './probe-agent.ts';

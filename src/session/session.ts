@@ -201,5 +201,6 @@ export type SessionDeps = {
 };
 
 export { decideRewarming } from './decide-spares.ts';
-export { makeEndpoints } from './endpoints.ts';
+export { type ChosenEndpoint, type Endpoints, makeEndpoints } from './endpoints.ts';
+export { readTail, type Tail } from './read-tail.ts';
 export { makeSessions } from './sessions.ts';

@@ -1,17 +1,17 @@
+import { type CollectedAnswer, isSessionFault } from '../agent/agent.ts';
 import { unreachable } from '../base/errors.ts';
 import type { Bot } from '../bots/bots.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import type { OpenSession, SessionPlan } from '../session/session.ts';
-import type { CollectedAnswer } from './collect-answer.ts';
-import { isSessionFault, type TurnEnd } from './decide-end.ts';
+import type { TurnEnd } from './decide-end.ts';
 import { noticeTo, replyTo } from './replies.ts';
-import type { LedgerEntry, TurnDeps, TurnRecord, TurnTransaction, TurnWatch } from './turn.ts';
+import type { AbortReason, LedgerEntry, TurnDeps, TurnRecord, TurnTransaction, TurnWatch } from './turn.ts';
 
 export type FinishedTurn = {
   readonly plan: SessionPlan;
   readonly session: OpenSession;
   readonly messages: readonly InboxMessage[];
-  readonly answer: CollectedAnswer;
+  readonly answer: CollectedAnswer<AbortReason>;
   readonly end: TurnEnd;
   readonly record: TurnRecord;
 };
@@ -65,7 +65,7 @@ function isLossToTell({ bot, ends, recap }: SessionPlan): boolean {
  * An agent process counts what it spends against its limit from its start on. One that has spent half of it is
  * replaced, so that the next turn has at least the other half.
  */
-function hasSpentHalf({ maxTurnCostUsd }: Bot, { cumulative }: CollectedAnswer): boolean {
+function hasSpentHalf({ maxTurnCostUsd }: Bot, { cumulative }: CollectedAnswer<AbortReason>): boolean {
   return maxTurnCostUsd !== null && cumulative.costUsd >= maxTurnCostUsd / 2;
 }
 

@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgentEnd } from '../agent/agent.ts';
-import {
-  decideEnd,
-  type EndFacts,
-  type Interruption,
-  isEndpointFault,
-  isSessionFault,
-  MOST_ATTEMPTS,
-  type TurnEnd,
-} from './decide-end.ts';
+import { decideEnd, type EndFacts, type Interruption, MOST_ATTEMPTS, type TurnEnd } from './decide-end.ts';
 
 const NOW = 1_000_000;
 const answered = (text: string): AgentEnd => ({ kind: 'answered', text });
@@ -68,21 +60,6 @@ describe('a turn that its endpoint failed', () => {
   it('is tried again at once on the other endpoint, whatever the status and the attempt', () => {
     const facts = { end: trouble, interruption: 'none', attempt: 3, now: NOW, canFallBack: true } as const;
     expect(decideEnd(facts)).toMatchObject({ kind: 'give-back', notBefore: null, notice: null });
-  });
-
-  it.each([null, 401, 403, 429, 500, 529])('blames the endpoint for %s', (status) => {
-    expect(isEndpointFault({ ...trouble, status })).toBe(true);
-  });
-
-  it.each([400, 413])('blames what it was asked for %s', (status) => {
-    expect(isEndpointFault({ ...trouble, status })).toBe(false);
-  });
-
-  it('blames the session when the process died without a word, or the endpoint takes its messages for wrong', () => {
-    const died: AgentEnd = { kind: 'died', detail: '' };
-    expect([isSessionFault(died, false), isSessionFault(died, true)]).toEqual([true, false]);
-    expect(isSessionFault({ ...trouble, status: 400 }, true)).toBe(true);
-    expect(isSessionFault(trouble, true)).toBe(false);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { AgentEnd } from '../agent/agent.ts';
+import type { AgentEnd, Interruption as AgentInterruption } from '../agent/agent.ts';
 import { backoffMs } from '../base/backoff.ts';
 import { unreachable } from '../base/errors.ts';
 import type { Instant } from '../base/terms.ts';
@@ -9,8 +9,7 @@ import type { AbortReason } from './turn.ts';
 /** Attempts after which a message is given up. */
 export const MOST_ATTEMPTS = 3;
 
-/** Why we asked the agent to end its turn before it was done; `none` when we did not. */
-export type Interruption = 'none' | 'turn-timeout' | 'silent' | AbortReason;
+export type Interruption = AgentInterruption<AbortReason>;
 
 /**
  * What becomes of a turn's messages.
@@ -104,17 +103,6 @@ function decideInterrupted(
     default:
       return unreachable(why);
   }
-}
-
-/** Whether the endpoint is to blame for an API error, and not what it was asked. */
-export function isEndpointFault(end: AgentEnd): boolean {
-  if (end.kind !== 'api-error') return false;
-  return end.status === null || end.status >= 500 || [401, 403, 404, 408, 429].includes(end.status);
-}
-
-/** Whether the session may be to blame: its process died before it said a word, or the endpoint refuses what it holds. */
-export function isSessionFault(end: AgentEnd, wasHeard: boolean): boolean {
-  return (end.kind === 'died' && !wasHeard) || (end.kind === 'api-error' && end.status === 400);
 }
 
 /** A refused credential does not get better by asking again; everything else may. The room hears of it once. */

@@ -1,18 +1,23 @@
-import { type AgentEvent, AgentStartFailed, type Usage } from '../agent/agent.ts';
+import {
+  type AgentEvent,
+  AgentStartFailed,
+  collectAnswer,
+  isEndpointFault,
+  type Usage,
+} from '../agent/agent.ts';
 import { newEntryId } from '../base/ids.ts';
 import type { ConversationKey, Lease } from '../base/terms.ts';
 import type { Bot, DoubleTexting, NoticeDetails } from '../bots/bots.ts';
 import type { ClaimMode, InboxMessage } from '../inbox/inbox.ts';
 import type { OpenSession, SessionPlan } from '../session/session.ts';
-import { collectAnswer } from './collect-answer.ts';
 import { bookedTo, commitTurn, finishMessages } from './commit-turn.ts';
-import { decideEnd, isEndpointFault } from './decide-end.ts';
+import { decideEnd } from './decide-end.ts';
 import { findUsedUp } from './find-used-up.ts';
 import { saveLongTexts } from './long-texts.ts';
 import { toPrompt } from './prompt.ts';
 import { noticeTo, replyTo } from './replies.ts';
 import { type Screening, screen } from './screen.ts';
-import type { TurnDeps, TurnOutcome, TurnWatch } from './turn.ts';
+import type { AbortReason, TurnDeps, TurnOutcome, TurnWatch } from './turn.ts';
 import { report, toRecord } from './turn-record.ts';
 
 /** One turn: a conversation's next message in, its replies out, committed together. Throws `LeaseLost`. */
@@ -149,7 +154,7 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
     }),
   };
   const limits = { ...deps.limits, turnTimeoutMs: bot.turnTimeoutMs };
-  const answer = await collectAnswer(session.agent, prompt, limits, {
+  const answer = await collectAnswer<AbortReason>(session.agent, prompt, limits, {
     clock,
     signal: watch.abort,
     onEvent: (event) => publishEvent(event, lease.conversation, deps),

@@ -1,7 +1,7 @@
+import type { CollectedAnswer } from '../agent/agent.ts';
 import type { Instant } from '../base/terms.ts';
-import type { CollectedAnswer } from './collect-answer.ts';
 import type { FinishedTurn } from './commit-turn.ts';
-import type { TurnDeps, TurnRecord } from './turn.ts';
+import type { AbortReason, TurnDeps, TurnRecord } from './turn.ts';
 
 /** What the turn was and how long its parts took. */
 export function toRecord(
@@ -28,7 +28,7 @@ export function toRecord(
 }
 
 /** Tells metrics, log and watchers of a turn that has committed. */
-export function report(record: TurnRecord, answer: CollectedAnswer, deps: TurnDeps): void {
+export function report(record: TurnRecord, answer: CollectedAnswer<AbortReason>, deps: TurnDeps): void {
   const { metrics, log } = deps.telemetry;
   const { conversation, tier, start, outcome } = record;
   metrics.turns.inc({ tier, start, outcome });

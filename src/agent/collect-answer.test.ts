@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { makeFakeClock } from '../../test/fixtures/fake-clock.ts';
 import { makeMemoryAgent } from '../../test/fixtures/memory-agent.ts';
-import type { AgentEvent } from '../agent/agent.ts';
 import { newEntryId } from '../base/ids.ts';
 import type { Fence } from '../base/terms.ts';
+import type { AgentEvent } from './agent.ts';
 import { type AnswerLimits, type CollectedAnswer, collectAnswer } from './collect-answer.ts';
 
 const SECOND = 1_000;
@@ -23,7 +23,7 @@ function begin(
   if (given.abortedBefore !== undefined) abort.abort(given.abortedBefore);
   const heard: AgentEvent[] = [];
   const prompt = { text: 'hello', id: newEntryId(), fence: 1 as Fence };
-  const ended: CollectedAnswer[] = [];
+  const ended: CollectedAnswer<string>[] = [];
   const answer = collectAnswer(
     agent,
     prompt,

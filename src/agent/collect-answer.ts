@@ -1,9 +1,10 @@
-import type { Agent, AgentEvent, Prompt } from '../agent/agent.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Instant } from '../base/terms.ts';
-import type { Interruption } from './decide-end.ts';
+import type { Agent, AgentEvent, Prompt } from './agent.ts';
 import { decideStuck, nextLook } from './decide-stuck.ts';
-import type { AbortReason } from './turn.ts';
+
+/** Why we asked the agent to end its turn before it was done, for a reason of our own among them; `none` when we did not. */
+export type Interruption<Reason extends string> = 'none' | 'turn-timeout' | 'silent' | Reason;
 
 export type AnswerLimits = {
   readonly turnTimeoutMs: number;
@@ -12,8 +13,8 @@ export type AnswerLimits = {
   readonly graceMs: number;
 };
 
-export type CollectedAnswer = Extract<AgentEvent, { kind: 'ended' }> & {
-  readonly interruption: Interruption;
+export type CollectedAnswer<Reason extends string> = Extract<AgentEvent, { kind: 'ended' }> & {
+  readonly interruption: Interruption<Reason>;
   readonly sentAt: Instant;
   /** Null when there was no text. */
   readonly firstTextAt: Instant | null;
@@ -26,13 +27,16 @@ export type CollectedAnswer = Extract<AgentEvent, { kind: 'ended' }> & {
 /** How often an interrupt is said while the turn goes on. */
 const INTERRUPT_AGAIN_MS = 500;
 
-/** Sends the prompt and listens until the turn has ended, cutting in when it is stuck, over its limit, or asked to. */
-export async function collectAnswer(
+/**
+ * Sends the prompt and listens until the turn has ended, cutting in when it is stuck, over its limit, or asked to.
+ * `signal` is aborted with a `Reason` and with nothing else.
+ */
+export async function collectAnswer<Reason extends string>(
   agent: Agent,
   prompt: Prompt,
   limits: AnswerLimits,
   deps: { readonly clock: Clock; readonly signal: AbortSignal; onEvent(event: AgentEvent): void },
-): Promise<CollectedAnswer> {
+): Promise<CollectedAnswer<Reason>> {
   const { clock, signal } = deps;
   const sentAt = clock.now();
   const runningTools = new Set<string>();
@@ -40,7 +44,7 @@ export async function collectAnswer(
   let firstTextAt: Instant | null = null;
   let memoryAtRisk = false;
   let wasHeard = false;
-  let interruption: Interruption = 'none';
+  let interruption: Interruption<Reason> = 'none';
   let cancelLook = (): void => {};
 
   const facts = () => ({
@@ -72,7 +76,7 @@ export async function collectAnswer(
     look();
   }
 
-  function cutIn(why: Interruption): void {
+  function cutIn(why: Interruption<Reason>): void {
     if (interruption !== 'none') return;
     interruption = why;
     cancelLook();
@@ -89,8 +93,7 @@ export async function collectAnswer(
   }
 
   const onAbort = () => {
-    // What the queue aborts a turn with.
-    const reason: AbortReason = signal.reason;
+    const reason: Reason = signal.reason;
     cutIn(reason);
   };
   signal.addEventListener('abort', onAbort, { once: true });
