@@ -74,6 +74,35 @@ describe('the offline model', () => {
     expect(textOf(wish, call('Read'), result('a'), call('Read'), result('b'))).toContain('answered: b');
   });
 
+  it('does several things one after the other, then says what came of each', () => {
+    const wish = person('use tool Write with {"a":1} 2 times then\nuse tool Edit with {"b":2}');
+    const calls = [call('Write'), result('1'), call('Write'), result('2'), call('Edit'), result('no', true)];
+    expect(answerTo(request(wish))).toMatchObject({ name: 'Write', input: { a: 1 } });
+    expect(answerTo(request(wish, ...calls.slice(0, 2)))).toMatchObject({ name: 'Write' });
+    expect(answerTo(request(wish, ...calls.slice(0, 4)))).toMatchObject({ name: 'Edit', input: { b: 2 } });
+    const report = 'The tool Write answered: 2\nThe tool Edit was refused or failed: no';
+    expect(textOf(wish, ...calls)).toBe(report);
+
+    const followUp = person('The checks failed: mend it.');
+    expect(textOf(wish, ...calls, model(report), followUp)).toContain('message 2 of this conversation');
+    const again = person('use tool Edit with {"c":3}');
+    expect(answerTo(request(wish, ...calls, model(report), again))).toMatchObject({ input: { c: 3 } });
+  });
+
+  it('looks for what it is to do inside the last request of a longer text', () => {
+    const long =
+      'You may use tool Read with {"x":0}.\n<request>old</request> Now:\n<request>\nuse tool Edit with {"b":2}\n</request>\nThen use tool Bash.';
+    expect(answerTo(request(person(long)))).toMatchObject({ name: 'Edit', input: { b: 2 } });
+    expect(textOf(person(long), call('Edit'), result('done'))).toBe('The tool Edit answered: done');
+    expect(textOf(person('You may use tool Read.\n<request>hello</request>'))).toContain('You said: “hello”');
+  });
+
+  it('describes a project’s update when it is asked to', () => {
+    const asked = person('Answer with one JSON object and nothing else.\n{"title":"…"}');
+    const edit = person('<request>Make it blue: use tool Edit with {}</request>');
+    expect(textOf(edit, call('Edit'), result('done'), model('done'), asked)).toContain('"Make it blue"');
+  });
+
   it('says so when the tool input is no JSON', () => {
     expect(textOf(person('use tool Read with {oops}'))).toContain('no JSON');
   });
