@@ -10,10 +10,12 @@ import { planTurn } from './plan-turn.ts';
  */
 export async function rewarm(lease: Lease, bot: Bot, engine: SessionEngine): Promise<boolean> {
   const key = lease.conversation;
-  if (engine.live.get(key) !== null) return false;
+  if (engine.live.get(key)?.agent.alive) return false;
   const plan = await planTurn(lease, bot, engine);
   // A tail means that a turn is to be repeated: that turn decides from what it starts.
   if (plan.tier !== 'warm' || plan.tail.kind !== 'empty') return false;
+  // One that died is still known until the next look, and its family may still be going.
+  await engine.live.close(key);
   const entry = await engine.live.admitAhead(key, bot.id, () => startPlanned(plan, 'rewarm', engine));
   return entry !== null;
 }

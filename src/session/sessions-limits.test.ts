@@ -30,6 +30,21 @@ describe('rewarming', () => {
     expect(await house.turn(lobby)).toMatchObject({ tier: 'hot', start: 'reused' });
   });
 
+  it('resumes a conversation whose process died a moment ago', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    house.started[0]?.agent.die();
+    expect(await house.rewarm(lobby)).toBe(true);
+    expect(await house.turn(lobby)).toMatchObject({ tier: 'warm', start: 'rewarmed' });
+  });
+
+  it('starts no second process', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    expect(await house.rewarm(lobby)).toBe(false);
+    expect(house.started).toHaveLength(1);
+  });
+
   it('takes nobody else its room', async () => {
     const house = makeSessionHouse({ mostLive: 1 });
     await house.turn(lobby);
