@@ -242,4 +242,6 @@ export {
   type Interruption,
 } from './collect-answer.ts';
 export { isEndpointFault, isSessionFault } from './decide-fault.ts';
+export { type Families, makeFamilies } from './families.ts';
 export { type AgentProbe, FORGETFUL, probeAgent, toProbeSpec } from './probe-agent.ts';
+export { AGENT_MARK, OWNER_MARK, systemProcessTable } from './process-table.ts';
