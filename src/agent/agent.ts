@@ -31,6 +31,8 @@ export type AgentSpec = {
 export type ModelEndpoint = {
   readonly name: 'primary' | 'fallback' | 'offline';
   readonly env: Readonly<Record<string, string>>;
+  /** How often a process asks it again before it gives up a turn; undefined: as often as it asks any. */
+  readonly retries?: number | undefined;
 };
 
 /** What the agent's transcript starts from. */

@@ -17,6 +17,7 @@ import { makeCacheFiles } from '../session/cache-files.ts';
 import { decideRewarming, makeEndpoints, makeSessions, type Sessions } from '../session/session.ts';
 import { makeWorkspaces } from '../session/workspaces.ts';
 import type { Store } from '../store/store.ts';
+import { collectCircuit } from '../telemetry/endpoint-metrics.ts';
 import { machineShare } from '../telemetry/machine-memory.ts';
 import type { Log } from '../telemetry/telemetry.ts';
 import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
@@ -28,6 +29,9 @@ const POLL_MS = 1_000;
 const GRACE_MS = 10_000;
 
 const STARTS_AT_ONCE = 2;
+
+/** A second endpoint answers sooner than the first one gets well. */
+const RETRIES_BEFORE_FALLBACK = 1;
 
 export type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };
 
@@ -44,6 +48,12 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
 
   const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
   const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
+  const endpoints = makeEndpoints({
+    primary: endpointOf(config, deps.offlineModel),
+    fallback: fallbackOf(config),
+    clock,
+  });
+  collectCircuit(telemetry.metrics, endpoints.circuit);
   const engine = makeSessions({
     records: store.sessions,
     transcripts: store.transcripts,
@@ -53,11 +63,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     leases: store.leases,
     clock,
     telemetry,
-    endpoints: makeEndpoints({
-      primary: endpointOf(config, deps.offlineModel),
-      fallback: fallbackOf(config),
-      clock,
-    }),
+    endpoints,
     machineShare,
     models: {
       get: async (conversation) => (await store.meta.get(`model ${conversation}`)) || null,
@@ -188,5 +194,7 @@ function fallbackOf(config: Config): Parameters<typeof makeEndpoints>[0]['fallba
 /** Which endpoint and credential the agents are given. */
 export function endpointOf(config: Config, offline: OfflineModel | null): ModelEndpoint {
   if (offline !== null) return offline.endpoint;
-  return config.model.kind === 'endpoint' ? config.model.primary : { name: 'primary', env: {} };
+  if (config.model.kind !== 'endpoint') return { name: 'primary', env: {} };
+  const { primary, fallback } = config.model;
+  return fallback === null ? primary : { ...primary, retries: RETRIES_BEFORE_FALLBACK };
 }

@@ -146,7 +146,7 @@ describe('a turn that failed', () => {
     ['a dropped connection', apiError(null), 'api-error-connection', [4_000, 8_000], 'takes_longer'],
     ['a usage limit', apiError(429), 'api-error-429', [4_000, 8_000], 'takes_longer'],
     ['Retry-After', apiError(429, 61_000), 'api-error-429', [61_000, 61_000], 'takes_longer'],
-    ['Retry-After of nothing', apiError(529, 0), 'api-error-529', [0, 0], 'takes_longer'],
+    ['a shorter Retry-After', apiError(529, 500), 'api-error-529', [4_000, 8_000], 'takes_longer'],
     ['a dead process', died, 'died', [500, 1_000], null],
   ])('waits for %s twice, telling the room once, then is given up', (_name, end, outcome, waits, notice) => {
     expect(decide(end, 'none', 1)).toEqual(again(outcome, waits[0] ?? -1, notice));

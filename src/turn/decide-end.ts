@@ -117,7 +117,9 @@ function decideApiError(
     return { kind: 'give-back', outcome, notBefore: null, countAttempt: false, notice: null };
   if (end.status === 401 || end.status === 403)
     return { kind: 'bury', outcome, reason: 'connection_trouble', notice: 'connection_trouble' };
-  const waitMs = end.retryAfterMs ?? backoffMs(facts.attempt, { firstMs: 4_000, mostMs: 300_000 }, random);
+  // What the process waited between its own tries comes as the endpoint's wish too: it never shortens the wait.
+  const ownMs = backoffMs(facts.attempt, { firstMs: 4_000, mostMs: 300_000 }, random);
+  const waitMs = Math.max(end.retryAfterMs ?? 0, ownMs);
   return again(outcome, facts, waitMs, facts.attempt === 1 ? 'takes_longer' : null);
 }
 

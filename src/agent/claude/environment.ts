@@ -10,7 +10,7 @@ export type EnvironmentFacts = {
   readonly home: string;
   readonly ownerId: string;
   readonly agentId: string;
-  /** How often the process asks an endpoint again before it gives up a turn. */
+  /** How often the process asks an endpoint again that says nothing about it. */
   readonly apiRetries: number;
 };
 
@@ -30,7 +30,7 @@ export function toEnvironment(facts: EnvironmentFacts): Record<string, string> {
     DISABLE_TELEMETRY: '1',
     DISABLE_AUTOUPDATER: '1',
     DISABLE_ERROR_REPORTING: '1',
-    CLAUDE_CODE_MAX_RETRIES: String(facts.apiRetries),
+    CLAUDE_CODE_MAX_RETRIES: String(facts.spec.endpoint.retries ?? facts.apiRetries),
     HOME: facts.home,
     TMPDIR: join(facts.home, 'tmp'),
     CLAUDE_CONFIG_DIR: facts.home,
