@@ -1,3 +1,4 @@
+import { type Interval, medianDifference, medianOf } from './medians.ts';
 import type { ResumeSample } from './project-store.ts';
 
 /** Fewer updates than this in an arm say nothing. */
@@ -28,9 +29,6 @@ export type ResumeReport = {
     | { readonly kind: 'insufficient data'; readonly needed: number };
 };
 
-/** With a bootstrap interval of 95 %. */
-export type Interval = { readonly median: number; readonly low: number; readonly high: number };
-
 export type ResumeArm = {
   readonly count: number;
   /** Left out of the medians of cost. */
@@ -43,6 +41,80 @@ export type ResumeArm = {
   readonly restoredAway: number;
 };
 
-export function reportResumes(_samples: readonly ResumeSample[]): ResumeReport {
-  throw new Error('not written yet');
+/** Pure. What an update cost is all that its runs did, failed resumes and compactions too. */
+export function reportResumes(samples: readonly ResumeSample[]): ResumeReport {
+  const resumed = samples.filter(({ decision }) => decision === 'resume');
+  const attempted = resumed.filter(({ outcome }) => outcome !== null && outcome !== 'not-attempted');
+  const accepted = resumed.filter(({ outcome }) => outcome === 'accepted');
+  return {
+    updates: samples.length,
+    attempted: attempted.length,
+    accepted: accepted.length,
+    useful: accepted.filter(({ status }) => status === 'completed').length,
+    fellBack: resumed.filter(({ outcome }) => outcome === 'fell-back').length,
+    failed: resumed.filter(({ outcome }) => outcome === 'failed').length,
+    freshBy: countFresh(samples),
+    resume: armOf(inArm(samples, 'resume')),
+    holdout: armOf(inArm(samples, 'holdout')),
+    saved: savedBy(inArm(samples, 'resume'), inArm(samples, 'holdout')),
+  };
 }
+
+function countFresh(samples: readonly ResumeSample[]): ResumeReport['freshBy'] {
+  const counts: Record<string, number> = {};
+  for (const { decision, reason } of samples) {
+    if (decision === 'fresh' && reason !== null) counts[reason] = (counts[reason] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function inArm(samples: readonly ResumeSample[], arm: 'resume' | 'holdout'): readonly ResumeSample[] {
+  return samples.filter((sample) => sample.arm === arm);
+}
+
+/** Medians are of updates that completed: one that failed early was cheap and worth nothing. */
+function armOf(samples: readonly ResumeSample[]): ResumeArm {
+  const completed = samples.filter(({ status }) => status === 'completed');
+  return {
+    count: samples.length,
+    withoutCost: samples.filter(({ costUsd }) => costUsd === null).length,
+    medianCostUsd: medianOf(costsOf(completed)),
+    medianTokens: medianOf(completed.map(({ tokens }) => tokens)),
+    medianToCommitMs: medianOf(timesOf(completed)),
+    fixTurns: sum(samples.map(({ fixTurns }) => fixTurns)),
+    restoredAway: samples.filter(({ restoredAway }) => restoredAway).length,
+  };
+}
+
+function savedBy(resume: readonly ResumeSample[], holdout: readonly ResumeSample[]): ResumeReport['saved'] {
+  const [resumed, heldOut] = [resume, holdout].map((arm) =>
+    arm.filter(({ status }) => status === 'completed'),
+  );
+  if (resumed === undefined || heldOut === undefined || !isEnough(resumed) || !isEnough(heldOut))
+    return { kind: 'insufficient data', needed: LEAST_SAMPLES };
+  const compare = (of: (arm: readonly ResumeSample[]) => readonly number[]): Interval | null => {
+    const [ours, theirs] = [of(resumed), of(heldOut)];
+    return isEnough(ours) && isEnough(theirs) ? medianDifference(theirs, ours) : null;
+  };
+  return { kind: 'measured', costUsd: compare(costsOf), timeMs: compare(timesOf) };
+}
+
+function isEnough(some: readonly unknown[]): boolean {
+  return some.length >= LEAST_SAMPLES;
+}
+
+function costsOf(samples: readonly ResumeSample[]): readonly number[] {
+  return samples.flatMap(({ costUsd }) => costUsd ?? []);
+}
+
+function timesOf(samples: readonly ResumeSample[]): readonly number[] {
+  return samples.flatMap(({ committedAt, startedAt }) =>
+    committedAt === null ? [] : committedAt - startedAt,
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+export type { Interval } from './medians.ts';
