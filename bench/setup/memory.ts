@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type ProcessRow, systemProcessTable } from '../../src/agent/process-table.ts';
+import type { AgentId } from '../../src/base/terms.ts';
 
 const table = systemProcessTable(process.platform);
 
@@ -26,9 +27,12 @@ export async function childMb(parent: number): Promise<number | null> {
   return child === undefined ? null : await sumMb([child]);
 }
 
-/** Agents' processes that a process started itself and that live. */
-export async function countChildren(parent: number): Promise<number> {
-  return (await table.rows()).filter((row) => row.parent === parent && row.agent !== null).length;
+/** Agents of one owner whose processes this very process started and that live. */
+export async function childAgents(owner: string): Promise<readonly AgentId[]> {
+  const rows = await table.rows();
+  return rows.flatMap((row) =>
+    row.parent === process.pid && row.owner === owner && row.agent !== null ? [row.agent] : [],
+  );
 }
 
 async function sumMb(rows: readonly ProcessRow[]): Promise<number> {

@@ -22,3 +22,13 @@ test('waiting while a place is free is counted, and only that part', () => {
   expect(freePlaceWaits([turn('a', 0, 0, 100), turn('b', 0, 100, 200)], 2)).toEqual([0, 100]);
   expect(freePlaceWaits([turn('a', 0, 0, 100), turn('b', 0, 130, 200)], 1)).toEqual([0, 30]);
 });
+
+test('a room keeps its place between turns that follow each other', () => {
+  const room = [turn('a', 0, 0, 100), turn('a', 50, 130, 200)];
+  expect(freePlaceWaits([...room, turn('b', 0, 200, 300)], 1)).toEqual([0, 30, 0]);
+});
+
+test('a room that has nothing more gives its place up', () => {
+  const room = [turn('a', 0, 0, 100), turn('a', 150, 150, 200)];
+  expect(freePlaceWaits([...room, turn('b', 0, 200, 300)], 1)).toEqual([0, 0, 50]);
+});

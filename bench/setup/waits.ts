@@ -10,16 +10,19 @@ type Span = {
 
 /**
  * How long each message waited although nothing had to keep it: after its acceptance and after the end of its own
- * room's earlier turn, while fewer than `places` turns ran.
+ * room's earlier turn, while other rooms held fewer than `places` places. A room holds its place from its first turn to
+ * the end of the last one whose message waited by then: its turns follow each other on one process.
  */
 export function freePlaceWaits(records: readonly TurnRecord[], places: number): readonly number[] {
   const spans = records.map(toSpan).toSorted((a, b) => a.begunAt - b.begunAt);
+  const holds = toHolds(spans);
   return spans.map((span) => {
     const earlier = spans.filter(
       (other) => other.conversation === span.conversation && other.begunAt < span.begunAt,
     );
     const ready = Math.max(span.acceptedAt, ...earlier.map(({ endedAt }) => endedAt));
-    return timeWithPlace(spans, ready, span.begunAt, places);
+    const others = holds.filter(({ conversation }) => conversation !== span.conversation);
+    return timeWithPlace(others, ready, span.begunAt, places);
   });
 }
 
@@ -29,9 +32,21 @@ function toSpan(record: TurnRecord): Span {
   return { conversation, acceptedAt: begunAt - record.waitedMs, begunAt, endedAt };
 }
 
-/** The part of an interval in which fewer than `places` turns ran. */
-function timeWithPlace(spans: readonly Span[], from: number, to: number, places: number): number {
-  const edges = spans
+/** Turns of one room that follow each other, as one span; `spans` by their beginning. */
+function toHolds(spans: readonly Span[]): readonly Span[] {
+  const holds: Span[] = [];
+  for (const span of spans) {
+    const at = holds.findLastIndex(({ conversation }) => conversation === span.conversation);
+    const last = holds[at];
+    if (last === undefined || span.acceptedAt > last.endedAt) holds.push(span);
+    else holds[at] = { ...last, endedAt: span.endedAt };
+  }
+  return holds;
+}
+
+/** The part of an interval in which fewer than `places` places were held. */
+function timeWithPlace(holds: readonly Span[], from: number, to: number, places: number): number {
+  const edges = holds
     .flatMap(({ begunAt, endedAt }) => [begunAt, endedAt])
     .filter((at) => at > from && at < to)
     .toSorted((a, b) => a - b);
@@ -40,8 +55,8 @@ function timeWithPlace(spans: readonly Span[], from: number, to: number, places:
   for (const [index, at] of points.entries()) {
     const next = points[index + 1];
     if (next === undefined || next <= at) continue;
-    const running = spans.filter(({ begunAt, endedAt }) => begunAt <= at && endedAt >= next).length;
-    if (running < places) free += next - at;
+    const held = holds.filter(({ begunAt, endedAt }) => begunAt <= at && endedAt >= next).length;
+    if (held < places) free += next - at;
   }
   return free;
 }
