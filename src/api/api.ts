@@ -9,6 +9,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { Clock } from '../base/clock.ts';
 import type { Bots } from '../bots/bots.ts';
 import type { RoomStore } from '../chat/chat.ts';
+import type { Projects } from '../projects/projects.ts';
 import type { HealthReport } from '../telemetry/health.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { TurnStore } from '../turn/turn.ts';
@@ -20,6 +21,7 @@ import type { Login } from './login.ts';
 import { openRoutes } from './open-routes.ts';
 import { type OutboxRoutesDeps, outboxRoutes } from './outbox.ts';
 import { overviewRoutes } from './overview.ts';
+import { projectRoutes } from './projects/project-routes.ts';
 import { type SessionRoutesDeps, sessionRoutes } from './sessions.ts';
 import { socketRoutes } from './socket.ts';
 import { type Stats, statsRoutes } from './stats.ts';
@@ -44,6 +46,8 @@ export type ApiDeps = Telemetry &
     readonly stats: Stats;
     readonly forget: Forget;
     readonly turns: Pick<TurnStore, 'recent'>;
+    /** Null: this server has no project updates. */
+    readonly projects: Projects | null;
     readonly clock: Clock;
   };
 
@@ -71,6 +75,8 @@ export function apiRoutes(deps: ApiDeps): FastifyPluginAsync {
       dotfiles: 'deny',
       cacheControl: false,
     });
+
+    if (deps.projects !== null) scope.register(projectRoutes({ ...deps, projects: deps.projects }));
 
     scope.register(async (closed) => {
       closed.addHook('onRequest', deps.login.require);

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { REFUSALS } from '../webhook/webhook.ts';
 import { PROBLEMS } from './problems.ts';
+import { UPDATE_ERRORS } from './projects/update-errors.ts';
 
-const [, webhook = '', others = ''] = readFileSync(
+const [, webhook = '', others = '', updates = ''] = readFileSync(
   new URL('../../docs/errors.md', import.meta.url),
   'utf8',
 ).split(/^## /m);
@@ -24,5 +25,15 @@ describe('docs/errors.md lists every code with its status, and no other', () => 
   ])('%s', (_title, section, table) => {
     const codes = Object.entries(table).map(([code, { status }]) => `${status} ${code}`);
     expect(rowsOf(section)).toEqual(codes.sort());
+  });
+
+  it('of updates, with whether to try again', () => {
+    const rows = [...updates.matchAll(/^\| `(\w+)` \| (yes|no) \|/gm)].map(
+      ([, code, again]) => `${code} ${again}`,
+    );
+    const codes = Object.entries(UPDATE_ERRORS).map(
+      ([code, { retryable }]) => `${code} ${retryable ? 'yes' : 'no'}`,
+    );
+    expect(rows.sort()).toEqual(codes.sort());
   });
 });

@@ -16,6 +16,11 @@ export function describeApi(http: FastifyInstance, version: string): void {
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN' },
+          projectToken: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A token of one project, from POST /v1/projects/:id/tokens',
+          },
           cookie: { type: 'apiKey', in: 'cookie', name: 'firekeeper_login', description: 'POST /api/login' },
         },
       },

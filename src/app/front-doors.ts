@@ -100,6 +100,7 @@ export async function buildHttp(config: Config, parts: HttpParts) {
       outboxViews: store.views.outbox,
       owed: parts.sender.wake,
       turns: store.turns,
+      projects: null,
       chat: chat.name,
       rooms,
       turnEvents,
