@@ -3,11 +3,9 @@ import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,62 +14,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeTempFolder } from '../../../test/setup/temp.ts';
+import { AT, gitEnv, makeGitProject } from '../../../test/fixtures/git-project.ts';
 import { systemClock } from '../../base/clock.ts';
 import { RepositoryFailed } from '../repository.ts';
-import type { CommitId, ProjectId, TreeId } from '../terms.ts';
+import type { CommitId, ProjectId } from '../terms.ts';
 import { makeGitRepository } from './git.ts';
-
-const AT = 1_700_000_000_000;
-const baseEnv = { PATH: process.env.PATH ?? '' };
-
-async function makeProject() {
-  const top = makeTempFolder();
-  const root = join(top, 'projects');
-  const repository = makeGitRepository({ root, baseEnv, clock: systemClock });
-  const project = randomUUID() as string as ProjectId;
-  await repository.init(project);
-  const work = repository.workdir(project);
-  const gitDir = join(root, project, 'repo.git');
-
-  const write = (path: string, text: string) => {
-    mkdirSync(join(work, path, '..'), { recursive: true });
-    writeFileSync(join(work, path), text);
-  };
-  const save = async (parent: CommitId | null = null) => {
-    const tree = await repository.readWork(project);
-    return await repository.commit(project, { tree, parent, subject: 'Change', trailers: {}, at: AT });
-  };
-  const list = (tree: TreeId) => repository.list(project, tree, 100);
-  const modes = (tree: TreeId) =>
-    execFileSync('git', [`--git-dir=${gitDir}`, 'ls-tree', '-r', tree], { encoding: 'utf8' });
-  return { top, root, repository, project, work, gitDir, write, save, list, modes };
-}
-
-/** A repository with one commit, whose configuration would run a command that leaves a file. */
-function plantRepository(folder: string, trap: string): void {
-  mkdirSync(folder, { recursive: true });
-  const git = (...args: string[]) =>
-    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], { cwd: folder });
-  git('init', '--quiet');
-  writeFileSync(join(folder, 'kept.txt'), 'kept');
-  git('add', '-A');
-  git('commit', '--quiet', '-m', 'x');
-  const script = join(folder, '.git', 'trap.sh');
-  writeFileSync(script, `#!/bin/sh\ntouch ${trap}\n`);
-  chmodSync(script, 0o755);
-  git('config', 'core.fsmonitor', script);
-  git('config', 'core.sshCommand', script);
-  git('config', 'filter.trap.clean', script);
-  git('config', 'filter.trap.smudge', script);
-  mkdirSync(join(folder, '.git', 'hooks'), { recursive: true });
-  for (const hook of ['post-checkout', 'pre-commit', 'post-index-change', 'reference-transaction'])
-    writeFileSync(join(folder, '.git', 'hooks', hook), `#!/bin/sh\ntouch ${trap}\n`, { mode: 0o755 });
-}
 
 describe('reading and resetting the working directory', () => {
   test('a tree goes out and comes back byte for byte, whatever its attributes say', async () => {
-    const { repository, project, work, write, save, list } = await makeProject();
+    const { repository, project, work, write, save, list } = await makeGitProject();
     write('.gitattributes', '* text=auto eol=crlf ident filter=trap working-tree-encoding=UTF-16\n');
     write('windows.txt', 'one\r\ntwo\r\n$Id$\n');
     write('ünï\ncode/-dash "quoted".txt', 'x');
@@ -95,7 +46,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('a tree serves as well as a commit, and names that are not UTF-8 survive', async () => {
-    const { repository, project, work } = await makeProject();
+    const { repository, project, work } = await makeGitProject();
     const name = Buffer.from([0x66, 0xff, 0xfe]);
     writeFileSync(Buffer.concat([Buffer.from(`${work}/`), name]), 'x');
     const tree = await repository.readWork(project);
@@ -106,7 +57,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('changed, new and deleted files are seen, a file that becomes a folder and back too', async () => {
-    const { repository, project, work, write, save, list } = await makeProject();
+    const { repository, project, work, write, save, list } = await makeGitProject();
     write('a', '1');
     write('b/c', '2');
     write('d', '3');
@@ -125,7 +76,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('a change of the same size within the same moment is seen', async () => {
-    const { repository, project, work, write } = await makeProject();
+    const { repository, project, work, write } = await makeGitProject();
     write('a', 'one');
     const first = await repository.readWork(project);
     const { atime, mtime } = statSync(join(work, 'a'));
@@ -138,7 +89,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('ignored files are no part of a tree and stay; what is tracked stays tracked', async () => {
-    const { repository, project, work, write, save, list } = await makeProject();
+    const { repository, project, work, write, save, list } = await makeGitProject();
     write('kept.log', 'tracked before the rule');
     const before = await repository.readWork(project);
     write('.gitignore', 'node_modules/\n*.log\n');
@@ -155,7 +106,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('rules of ignoring that a failed attempt left hide nothing from the next one', async () => {
-    const { repository, project, work, write, save, list } = await makeProject();
+    const { repository, project, work, write, save, list } = await makeGitProject();
     write('src/a', '1');
     const commit = await save();
     write('.gitignore', '*\n');
@@ -171,7 +122,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('a missing working directory is no empty one, and is made again by a reset', async () => {
-    const { repository, project, work, write, save } = await makeProject();
+    const { repository, project, work, write, save } = await makeGitProject();
     write('a', '1');
     const commit = await save();
     rmSync(work, { recursive: true });
@@ -181,7 +132,7 @@ describe('reading and resetting the working directory', () => {
   });
 
   test('what a killed call left in the index folder stands in nobody’s way', async () => {
-    const { repository, project, gitDir, write, save, work } = await makeProject();
+    const { repository, project, gitDir, write, save, work } = await makeGitProject();
     write('a', '1');
     const commit = await save();
     writeFileSync(join(gitDir, 'index.lock'), '');
@@ -192,125 +143,9 @@ describe('reading and resetting the working directory', () => {
   });
 });
 
-describe('what an agent may leave in the working directory', () => {
-  test('links are kept as the text of where they point, and never followed', async () => {
-    const { top, repository, project, work, write, modes } = await makeProject();
-    const outside = join(top, 'outside');
-    mkdirSync(outside);
-    writeFileSync(join(outside, 'secret'), 'secret');
-    write('a', '1');
-    symlinkSync(outside, join(work, 'folder'));
-    symlinkSync('/etc/passwd', join(work, 'passwd'));
-    symlinkSync('nowhere', join(work, 'dangling'));
-    const tree = await repository.readWork(project);
-    expect(modes(tree).match(/^\d+/gm)).toEqual(['100644', '100644', '100644', '100644']);
-    await repository.resetWork(project, tree);
-    expect(readFileSync(join(work, 'passwd'), 'utf8')).toBe('/etc/passwd');
-    expect(readFileSync(join(work, 'folder'), 'utf8')).toBe(outside);
-    expect(await repository.readWork(project)).toBe(tree);
-    expect(readdirSync(outside)).toEqual(['secret']);
-  });
-
-  test('nothing is written or deleted through a link that took the place of a folder', async () => {
-    const { top, repository, project, work, write, save, list } = await makeProject();
-    const outside = join(top, 'outside');
-    mkdirSync(join(outside, 'sub'), { recursive: true });
-    writeFileSync(join(outside, 'file'), 'theirs');
-    write('dir/file', 'ours');
-    write('dir/sub/other', 'ours');
-    const commit = await save();
-    rmSync(join(work, 'dir'), { recursive: true });
-    symlinkSync(outside, join(work, 'dir'));
-    expect(await list(await repository.readWork(project))).toEqual(['dir']);
-    await repository.resetWork(project, commit);
-    expect(lstatSync(join(work, 'dir')).isDirectory()).toBe(true);
-    expect(readFileSync(join(work, 'dir/file'), 'utf8')).toBe('ours');
-    rmSync(join(work, 'dir'), { recursive: true });
-    symlinkSync(outside, join(work, 'dir'));
-    await repository.resetWork(project, null);
-    expect(readdirSync(work)).toEqual([]);
-    expect(readFileSync(join(outside, 'file'), 'utf8')).toBe('theirs');
-    expect(readdirSync(join(outside, 'sub'))).toEqual([]);
-  });
-
-  test('a folder that was moved away behind a link comes back', async () => {
-    const { repository, project, work, write, save } = await makeProject();
-    write('dir/file', 'ours');
-    const commit = await save();
-    renameSync(join(work, 'dir'), join(work, 'moved'));
-    symlinkSync('moved', join(work, 'dir'));
-    await repository.resetWork(project, commit);
-    expect(lstatSync(join(work, 'dir')).isDirectory()).toBe(true);
-    expect(readFileSync(join(work, 'dir/file'), 'utf8')).toBe('ours');
-    expect(readdirSync(work)).toEqual(['dir']);
-  });
-
-  test('the files of a nested repository are files, its .git is none, and its configuration runs nothing', async () => {
-    const { top, repository, project, work, write, list, modes, save } = await makeProject();
-    const trap = join(top, 'trapped');
-    write('tracked/file', '1');
-    write('was-file', '1');
-    const commit = await save();
-    rmSync(join(work, 'was-file'));
-    for (const folder of ['nested', 'tracked', 'was-file', 'nested/deeper'])
-      plantRepository(join(work, folder), trap);
-    write('nested/.gitignore', '*.log\n');
-    write('nested/x.log', '1');
-    write('nested/deeper/.gitattributes', '* filter=trap\n');
-    const tree = await repository.readWork(project);
-    expect(await list(tree)).toEqual([
-      'nested/.gitignore',
-      'nested/deeper/.gitattributes',
-      'nested/deeper/kept.txt',
-      'nested/kept.txt',
-      'tracked/file',
-      'tracked/kept.txt',
-      'was-file/kept.txt',
-    ]);
-    expect(modes(tree)).not.toContain('160000');
-    expect(await repository.readWork(project)).toBe(tree);
-    await repository.resetWork(project, tree);
-    expect(existsSync(join(work, 'nested/.git'))).toBe(false);
-    await repository.resetWork(project, commit);
-    expect(readdirSync(work).sort()).toEqual(['tracked', 'was-file']);
-    expect(readdirSync(join(work, 'tracked'))).toEqual(['file']);
-    expect(existsSync(trap)).toBe(false);
-  });
-
-  test('a .git at the top is no part of a tree and is taken away, a folder, a file or a link', async () => {
-    const { top, repository, project, work, write, save, list } = await makeProject();
-    write('a', '1');
-    const commit = await save();
-    const trap = join(top, 'trapped');
-    plantRepository(work, trap);
-    expect(await list(await repository.readWork(project))).toEqual(['a', 'kept.txt']);
-    await repository.resetWork(project, commit);
-    expect(readdirSync(work)).toEqual(['a']);
-    writeFileSync(join(work, '.git'), 'gitdir: /elsewhere\n');
-    await repository.resetWork(project, commit);
-    symlinkSync(top, join(work, '.git'));
-    await repository.resetWork(project, commit);
-    expect(readdirSync(work)).toEqual(['a']);
-    expect(readdirSync(top)).toEqual(['projects']);
-  });
-
-  test('names that other systems take for .git and things that are no files are left out', async () => {
-    const { repository, project, work, write, list, save } = await makeProject();
-    write('.GIT/config', '[core]');
-    write('git~1', '1');
-    write('.g\u200cit/config', '1');
-    write('pipe', '1');
-    write('ok', '1');
-    await save();
-    rmSync(join(work, 'pipe'));
-    execFileSync('mkfifo', [join(work, 'pipe'), join(work, 'pipe2')]);
-    expect(await list(await repository.readWork(project))).toEqual(['ok']);
-  });
-});
-
 describe('commits, the branch and versions', () => {
   test('the same facts make the same commit, and a subject cannot hold a trailer', async () => {
-    const { repository, project, write, gitDir } = await makeProject();
+    const { repository, project, write, gitDir } = await makeGitProject();
     write('a', '1');
     const tree = await repository.readWork(project);
     const facts = { tree, parent: null, subject: 'Add ä\n\nUpdate: 9', trailers: { Update: '1' }, at: AT };
@@ -327,7 +162,7 @@ describe('commits, the branch and versions', () => {
   });
 
   test('the branch moves by compare-and-set, and whoever comes late moves nothing', async () => {
-    const { repository, project, write, save, gitDir } = await makeProject();
+    const { repository, project, write, save, gitDir } = await makeGitProject();
     write('a', '1');
     const one = await save();
     write('a', '2');
@@ -348,7 +183,7 @@ describe('commits, the branch and versions', () => {
   });
 
   test('a lock that a killed process left does not stop the branch', async () => {
-    const { repository, project, write, save, gitDir } = await makeProject();
+    const { repository, project, write, save, gitDir } = await makeGitProject();
     write('a', '1');
     const one = await save();
     await repository.publish(project, { from: null, to: one, version: null });
@@ -359,7 +194,7 @@ describe('commits, the branch and versions', () => {
   });
 
   test('the hooks of the repository never run', async () => {
-    const { top, repository, project, write, save, gitDir, work } = await makeProject();
+    const { top, repository, project, write, save, gitDir, work } = await makeGitProject();
     const trap = join(top, 'trapped');
     mkdirSync(join(gitDir, 'hooks'));
     for (const hook of ['reference-transaction', 'post-index-change', 'post-checkout'])
@@ -374,7 +209,7 @@ describe('commits, the branch and versions', () => {
   });
 
   test('ids that are no names of objects are refused', async () => {
-    const { repository, project } = await makeProject();
+    const { repository, project } = await makeGitProject();
     const odd = '--output=/etc/passwd' as string as CommitId;
     await expect(repository.treeOf(project, odd)).rejects.toThrow(RepositoryFailed);
     await expect(repository.diff(project, null, odd, 10)).rejects.toThrow(RepositoryFailed);
@@ -386,7 +221,7 @@ describe('commits, the branch and versions', () => {
 
 describe('looking at versions', () => {
   test('changes are counted whole and named up to a limit', async () => {
-    const { repository, project, work, write, save } = await makeProject();
+    const { repository, project, work, write, save } = await makeGitProject();
     write('a', '1\n2\n');
     write('b', '1\n');
     const one = await save();
@@ -406,7 +241,7 @@ describe('looking at versions', () => {
   });
 
   test('a difference is shown by git alone and cut off at its limit', async () => {
-    const { top, repository, project, write, save, gitDir } = await makeProject();
+    const { top, repository, project, write, save, gitDir } = await makeGitProject();
     const trap = join(top, 'trapped');
     const script = join(top, 'trap.sh');
     writeFileSync(script, `#!/bin/sh\ntouch ${trap}\n`, { mode: 0o755 });
@@ -427,7 +262,7 @@ describe('looking at versions', () => {
   });
 
   test('an archive holds every file as it is', async () => {
-    const { top, repository, project, write, save } = await makeProject();
+    const { top, repository, project, write, save } = await makeGitProject();
     write('.gitattributes', 'hidden export-ignore\nstamped export-subst\n');
     write('hidden', '1');
     write('stamped', '$Format:%H$');
@@ -441,7 +276,7 @@ describe('looking at versions', () => {
 
 describe('where projects lie', () => {
   test('only ids of ours become folders', async () => {
-    const { repository, root } = await makeProject();
+    const { repository, root } = await makeGitProject();
     for (const id of ['..', '../x', 'x', '', '/etc', `${randomUUID()}/..`]) {
       expect(() => repository.workdir(id as string as ProjectId)).toThrow('UUID');
       await expect(repository.init(id as string as ProjectId)).rejects.toThrow('UUID');
@@ -450,7 +285,7 @@ describe('where projects lie', () => {
   });
 
   test('a project that is a link, or whose repository or working directory is one, is refused', async () => {
-    const { top, repository, project, root, work, gitDir } = await makeProject();
+    const { top, repository, project, root, work, gitDir } = await makeGitProject();
     const other = randomUUID() as string as ProjectId;
     symlinkSync(join(root, project), join(root, other));
     await expect(repository.readWork(other)).rejects.toThrow(RepositoryFailed);
@@ -461,11 +296,11 @@ describe('where projects lie', () => {
     expect(existsSync(gitDir)).toBe(true);
     const linked = join(top, 'linked');
     symlinkSync(root, linked);
-    expect(() => makeGitRepository({ root: linked, baseEnv, clock: systemClock })).toThrow('link');
+    expect(() => makeGitRepository({ root: linked, baseEnv: gitEnv, clock: systemClock })).toThrow('link');
   });
 
   test('a project that is not there fails, and deleting it twice does not', async () => {
-    const { repository, project, root, write } = await makeProject();
+    const { repository, project, root, write } = await makeGitProject();
     write('a', '1');
     await repository.delete(project);
     expect(readdirSync(root)).toEqual([]);
@@ -474,7 +309,7 @@ describe('where projects lie', () => {
   });
 
   test('init twice keeps what is there', async () => {
-    const { repository, project, write, save } = await makeProject();
+    const { repository, project, write, save } = await makeGitProject();
     write('a', '1');
     const one = await save();
     await repository.publish(project, { from: null, to: one, version: 1 });

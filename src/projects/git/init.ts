@@ -7,7 +7,6 @@ import type { Git } from './run-git.ts';
 export async function initRepository(git: Git, gitDir: string): Promise<void> {
   const args = ['init', '--quiet', '--bare', '--template=', '--initial-branch=main', '--object-format=sha1'];
   await git.text({ gitDir, args: [...args, gitDir] });
-  const info = join(gitDir, 'info');
-  await mkdir(info, { recursive: true });
-  await writeFile(join(info, 'attributes'), ATTRIBUTES);
+  await mkdir(join(gitDir, 'info'), { recursive: true });
+  await writeFile(join(gitDir, 'info', 'attributes'), ATTRIBUTES);
 }
