@@ -14,12 +14,20 @@ export type Repository = {
   init(project: ProjectId): Promise<void>;
   /**
    * The first commit, with the files of a git repository (an absolute path or an `https` address): of its head, without
-   * its history, its hooks and its configuration; links become text files. Rejects with `ImportRefused`.
+   * its history, its hooks and its configuration; links become text files and submodules are left out. Nothing points
+   * at it yet, and the working directory is not touched. Rejects with `ImportRefused`.
    */
   importFrom(project: ProjectId, source: string, at: Instant): Promise<CommitId>;
-  /** The tree that the working directory holds, as an object. Ignored files are not part of it. */
+  /**
+   * The tree that the working directory holds, as an object. Ignored files are not part of it; a link is the text of
+   * where it points; another repository's files are files, and no `.git` is part of a tree. Rejects when the working
+   * directory is missing: that is no empty one.
+   */
   readWork(project: ProjectId): Promise<TreeId>;
-  /** Makes the working directory equal to a tree; ignored files stay. */
+  /**
+   * Makes the working directory equal to a tree, or, with null, empty. What the tree's own rules ignore stays; every
+   * `.git` goes, lest a program takes its configuration for a repository's.
+   */
   resetWork(project: ProjectId, to: CommitId | TreeId | null): Promise<void>;
   /** A commit object, and nothing points at it yet; the same facts make the same commit. */
   commit(
