@@ -73,6 +73,8 @@ export function updateEventRoutes({ projects, who, clock }: Door): FastifyPlugin
       const { stream, end } = openStream({ projects, clock }, id, after);
       goodbyes.add(sayGoodbye);
       stream.once('close', () => goodbyes.delete(sayGoodbye));
+      // A generator that waits cannot be ended from outside: it has to hear that the client has left.
+      reply.raw.once('close', end);
       return reply.type('text/event-stream').header('X-Accel-Buffering', 'no').send(stream);
 
       function sayGoodbye(): void {
@@ -170,7 +172,6 @@ function openStream({ projects, clock }: Sources, id: Update['id'], after: numbe
   }
 
   const stream = Readable.from(tell(), { objectMode: false, highWaterMark: MOST_UNREAD_BYTES });
-  stream.once('close', end);
   return { stream, end };
 }
 
