@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { TranscriptStart } from '../../src/agent/agent.ts';
 import { newSessionId } from '../../src/base/ids.ts';
+import type { SessionId } from '../../src/base/terms.ts';
 import { APP_UPDATES, SMALL_WEB_APP } from '../fixtures/small-web-app-updates.ts';
 import { lastEntryOf, makeWorld, say } from './agent-world.ts';
 
-it('ten forks, each of the one before it, carry a web application through ten updates', async () => {
+it('ten forks, each of the one before it, carry a web application through ten updates', {
+  timeout: 180_000,
+}, async () => {
   const world = await makeWorld();
   const spec = { builtinTools: ['Read', 'Write', 'Edit', 'Glob', 'Grep'] };
   cpSync(SMALL_WEB_APP, world.workspace, { recursive: true });
@@ -32,7 +35,7 @@ it('ten forks, each of the one before it, carry a web application through ten up
       cwd: world.workspace,
       env: { PATH: process.env.PATH },
     });
-    const from = transcript.sessionId;
+    const from: SessionId = transcript.sessionId;
     transcript = { kind: 'fork', sessionId: newSessionId(), from, at: lastEntryOf(turn) };
     expect(JSON.stringify(world.transcripts.main(from))).toContain('Make the buttons blue');
   }
