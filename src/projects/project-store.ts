@@ -58,7 +58,7 @@ export type ProjectRecords = {
   revokeToken(project: ProjectId, id: number): Promise<boolean>;
   /** The live token with this hash (SHA-256, hex). */
   findToken(hash: string): Promise<ProjectToken | null>;
-  /** Whether the user holds a live token of the project, or owns it. */
+  /** Whether the user holds a live token of the project, or owns it, or is `ADMIN_USER`. */
   mayWrite(project: ProjectId, userId: string): Promise<boolean>;
 
   version(project: ProjectId, no: VersionNo): Promise<Version | null>;

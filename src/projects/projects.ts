@@ -55,6 +55,7 @@ export type ResumeForecast = {
   readonly failures: number;
 };
 
+export { makeProjects } from './make-projects.ts';
 export { DEFAULT_POLICY, type Policy, policySchema } from './policy.ts';
 export type {
   CancelOutcome,
@@ -110,4 +111,4 @@ export type {
   VersionNo,
   WaitReason,
 } from './terms.ts';
-export { projectKey } from './terms.ts';
+export { ADMIN_USER, PROGRESS, projectKey } from './terms.ts';

@@ -4,6 +4,9 @@ import type { Policy } from './policy.ts';
 import type { ResumeReason } from './resume-reason.ts';
 
 export type ProjectId = Branded<string, 'ProjectId'>;
+/** Whom the administrator acts as when nobody is named: may change every project, and no token is ever given to it. */
+export const ADMIN_USER = 'admin';
+
 /** Counts up over all projects: the order in which updates were queued. */
 export type UpdateId = Branded<number, 'UpdateId'>;
 export type RunId = Branded<number, 'RunId'>;
@@ -106,6 +109,18 @@ export type StepKind =
   | 'document'
   | 'compact'
   | 'finalize';
+
+/** How far an update is when a step begins. */
+export const PROGRESS: Readonly<Record<StepKind, number>> = {
+  prepare: 0.01,
+  edit: 0.05,
+  verify: 0.75,
+  commit: 0.85,
+  recommend: 0.9,
+  document: 0.93,
+  compact: 0.96,
+  finalize: 0.99,
+};
 
 export type ResumePolicy = 'auto' | 'never' | 'require';
 export type ResumeOutcome = 'not-attempted' | 'accepted' | 'fell-back' | 'failed';

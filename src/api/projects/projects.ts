@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { within } from '../../base/clock.ts';
 import {
+  ADMIN_USER,
   ImportRefused,
   type Project,
   type ProjectId,
@@ -18,7 +19,6 @@ import {
   userName,
 } from './project-body.ts';
 import type { Door } from './project-routes.ts';
-import { ADMIN_USER } from './who-asks.ts';
 
 const MOST_PROJECTS = 200;
 /** A delete that takes longer, because an update ends first, goes on after it was answered. */

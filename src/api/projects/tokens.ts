@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { ADMIN_USER } from '../../projects/projects.ts';
 import { sendProblem } from '../problems.ts';
 import { tokenBody, toTokenBody, userName } from './project-body.ts';
 import type { Door } from './project-routes.ts';
 import { idParams } from './projects.ts';
-import { ADMIN_USER, newProjectToken } from './who-asks.ts';
+import { newProjectToken } from './who-asks.ts';
 
 const addRoute = {
   schema: {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import type { Run, Update, UpdateEvent } from '../../projects/projects.ts';
+import { PROGRESS, type Run, type Update, type UpdateEvent } from '../../projects/projects.ts';
 import { toIso } from '../wire.ts';
 import { UPDATE_ERRORS } from './update-errors.ts';
 
@@ -134,21 +134,10 @@ export function toSpentBody(spent: Update['spent']): {
   };
 }
 
-/** Where a step begins; what comes between is told by the events. */
-const PROGRESS_AT: Readonly<Record<NonNullable<Update['step']>, number>> = {
-  prepare: 0,
-  edit: 0.05,
-  verify: 0.75,
-  commit: 0.85,
-  recommend: 0.9,
-  document: 0.94,
-  compact: 0.96,
-  finalize: 0.98,
-};
-
+/** What comes between the beginnings of steps is told by the events. */
 export function progressOf({ status, step }: Pick<Update, 'status' | 'step'>): number {
   if (status === 'completed') return 1;
-  return step === null ? 0 : PROGRESS_AT[step];
+  return step === null ? 0 : PROGRESS[step];
 }
 
 /** The same for as long as nothing of the update has changed. */

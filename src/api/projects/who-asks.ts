@@ -1,18 +1,16 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type {
-  Project,
-  ProjectId,
-  Projects,
-  ProjectToken,
-  Update,
-  UpdateId,
+import {
+  ADMIN_USER,
+  type Project,
+  type ProjectId,
+  type Projects,
+  type ProjectToken,
+  type Update,
+  type UpdateId,
 } from '../../projects/projects.ts';
 import { type Login, refuseLogin } from '../login.ts';
 import { type ProblemCode, sendProblem } from '../problems.ts';
-
-/** Whom a call with the admin token acts as when it names nobody; no token is ever given to this user. */
-export const ADMIN_USER = 'admin';
 
 export type Caller =
   | { readonly kind: 'admin' }
@@ -115,9 +113,9 @@ export function makeWhoAsks(deps: {
         const { userId } = caller.token;
         return given === undefined || given === userId ? { userId } : { problem: 'foreign_user' };
       }
-      if (given === undefined || given === ADMIN_USER) return { userId: ADMIN_USER };
-      // The update would fail for it when it is claimed.
-      return (await records.mayWrite(project.id, given)) ? { userId: given } : { problem: 'foreign_user' };
+      const userId = given ?? ADMIN_USER;
+      // The update would fail for anybody else when it is claimed.
+      return (await records.mayWrite(project.id, userId)) ? { userId } : { problem: 'foreign_user' };
     },
 
     callerOf,
