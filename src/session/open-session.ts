@@ -90,6 +90,7 @@ function lend(plan: SessionPlan, entry: LiveAgent, start: Start, engine: Session
   entry.busy = true;
   return {
     agent,
+    plan,
     sessionId: record.sessionId,
     tier: plan.tier,
     start,

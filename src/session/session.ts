@@ -115,6 +115,8 @@ export type SessionPlan = {
 /** An agent that is ours for one turn. Exactly one of `keep` and `abandon` ends it. */
 export type OpenSession = {
   readonly agent: Agent;
+  /** What was carried out: another plan than the one that was asked for where its session could not be resumed. */
+  readonly plan: SessionPlan;
   readonly sessionId: SessionId;
   readonly tier: Tier;
   readonly start: Start;

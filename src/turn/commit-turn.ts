@@ -8,7 +8,6 @@ import { noticeTo, replyTo } from './replies.ts';
 import type { AbortReason, LedgerEntry, TurnDeps, TurnRecord, TurnTransaction, TurnWatch } from './turn.ts';
 
 export type FinishedTurn = {
-  readonly plan: SessionPlan;
   readonly session: OpenSession;
   readonly messages: readonly InboxMessage[];
   readonly answer: CollectedAnswer<AbortReason>;
@@ -18,7 +17,8 @@ export type FinishedTurn = {
 
 /** Everything that the turn changes, in one fenced transaction; then the process is kept or ended to match. */
 export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: TurnDeps): Promise<void> {
-  const { plan, session, messages, answer, end, record } = turn;
+  const { session, messages, answer, end, record } = turn;
+  const { plan } = session;
   const first = messages[0];
   if (first === undefined) throw new Error('a turn has messages');
   // A dead process may have left a dangling entry behind: the session then stays at its last settled one.

@@ -148,8 +148,8 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
     fence: lease.fence,
     text: toPrompt(messages, {
       timeZone: deps.timeZone,
-      cutOffToolCalls: cutOffToolCalls(plan, messages),
-      recap: plan.recap,
+      cutOffToolCalls: cutOffToolCalls(session.plan, messages),
+      recap: session.plan.recap,
       files: await saveLongTexts(messages, bot, deps),
     }),
   };
@@ -167,8 +167,8 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
     now: clock.now(),
     canFallBack: isEndpointFault(answer.end) && session.endpointFailed(),
   });
-  const record = toRecord({ plan, session, messages, answer, end, begunAt, openedAt, endedAt: clock.now() });
-  await commitTurn({ plan, session, messages, answer, end, record }, watch, deps);
+  const record = toRecord({ session, messages, answer, end, begunAt, openedAt, endedAt: clock.now() });
+  await commitTurn({ session, messages, answer, end, record }, watch, deps);
   report(record, answer, deps);
   if (end.kind === 'settle')
     await deps.sessions.compactIfFull(lease, answer.contextTokens, bot.compactAboveTokens);

@@ -7,7 +7,8 @@ import type { AbortReason, TurnDeps, TurnRecord } from './turn.ts';
 export function toRecord(
   turn: Omit<FinishedTurn, 'record'> & { begunAt: Instant; openedAt: Instant; endedAt: Instant },
 ): TurnRecord {
-  const { plan, session, messages, answer } = turn;
+  const { session, messages, answer } = turn;
+  const { plan } = session;
   const first = messages[0];
   return {
     conversation: plan.lease.conversation,

@@ -1,5 +1,6 @@
 /** The whole server inside the test's own process, where a test needs to choose the time. */
 import { onTestFinished } from 'vitest';
+import type { AppDeps } from '../../src/app/ground.ts';
 import { type App, makeApp } from '../../src/app.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { readConfig } from '../../src/config.ts';
@@ -32,21 +33,23 @@ export type TestApp = App & {
   replies(room: string, count: number): Promise<readonly TestMessage[]>;
 };
 
-export async function startApp(options: {
+type StartOptions = Partial<AppDeps> & {
   readonly clock: Clock;
   readonly env?: Readonly<Record<string, string>>;
-}): Promise<TestApp> {
+};
+
+export async function startApp({ env: given, ...deps }: StartOptions): Promise<TestApp> {
   const env = {
     PATH: process.env.PATH ?? '',
     DATA_DIR: makeTempFolder(),
     PORT: '0',
     ADMIN_TOKEN: 'admin-token-of-the-test',
-    ...options.env,
+    ...given,
   };
   const { config } = readConfig(env, ROOT);
   const app = await makeApp(config, {
     log: makeLog({ level: 'fatal', pretty: false }),
-    clock: options.clock,
+    ...deps,
   });
   onTestFinished(() => app.stop());
 

@@ -1,0 +1,104 @@
+/** A session that fails its process again and again: it is given up, and what was said is not. */
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Store } from '../../src/store/store.ts';
+import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
+import { startApp, type TestApp } from './app.ts';
+import { countIn, startModel } from './model.ts';
+import { makeBotsFolder, waitFor } from './server.ts';
+
+/** A store from which no transcript can be read for a resume, until it is repaired. */
+function makeBadShelf() {
+  const tried: string[] = [];
+  let isBad = true;
+  return {
+    tried,
+    repair(): void {
+      isBad = false;
+    },
+    wrapStore: (store: Store): Store => ({
+      ...store,
+      transcripts: {
+        ...store.transcripts,
+        async load(sessionId, subpath) {
+          tried.push(sessionId);
+          if (isBad) throw new Error('the shelf is bad');
+          return store.transcripts.load(sessionId, subpath);
+        },
+      },
+    }),
+  };
+}
+
+async function texts(app: TestApp, count: number): Promise<readonly string[]> {
+  return (await app.replies('lobby', count)).map(({ text }) => text);
+}
+
+/** Oldest first. */
+async function turnsOf(app: TestApp) {
+  return (await app.parts.store.turns.recent('builtin:lobby:assistant' as never, 20)).toReversed();
+}
+
+async function endAgents(app: TestApp): Promise<void> {
+  for (const { pid } of await app.parts.agents.census()) process.kill(pid, 'SIGKILL');
+  await waitFor(async () => ((await app.parts.agents.census()).length === 0 ? true : null));
+}
+
+describe('a session that fails to resume twice', () => {
+  it('is quarantined in the same turn: the next one is told what was said, the room once, and the dead id rests', async () => {
+    const model = await startModel();
+    const shelf = makeBadShelf();
+    const bots = makeBotsFolder({ bot_id: 'assistant', default: true, recap: true });
+    const env = { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0' };
+    const app = await startApp({ clock: systemClock, env, wrapStore: shelf.wrapStore });
+    await app.say('lobby', 'my cat is called Momo');
+    await texts(app, 1);
+    await endAgents(app);
+
+    await app.say('lobby', 'who is my cat?');
+    const [, notice, reply] = await texts(app, 3);
+    expect(notice).toContain('I lost the memory of our earlier conversation');
+    expect(reply).toContain('You said: “who is my cat?”');
+    const [dead, second] = await turnsOf(app);
+    expect(shelf.tried).toEqual([dead?.sessionId, dead?.sessionId]);
+    expect(second).toMatchObject({ tier: 'cold', reason: 'its session failed twice', attempt: 1 });
+    // Its memory of the time before is what our own rows say.
+    const asked = model.requests().at(-1);
+    expect(countIn(asked, '<recap>')).toBe(1);
+    expect(countIn(asked, 'my cat is called Momo')).toBeGreaterThan(0);
+
+    await app.say('lobby', 'and my dog is Rex');
+    await texts(app, 4);
+    await endAgents(app);
+    shelf.repair();
+    await app.say('lobby', 'are you there?');
+    expect((await texts(app, 5)).slice(3)).toEqual([
+      expect.stringContaining('You said: “and my dog is Rex”'),
+      expect.stringContaining('1. “who is my cat?” 2. “and my dog is Rex”'),
+    ]);
+    const [, , third, fourth] = await turnsOf(app);
+    expect([third?.tier, fourth?.tier]).toEqual(['hot', 'warm']);
+    expect(shelf.tried.slice(2)).toEqual([fourth?.sessionId]);
+    expect(fourth?.sessionId).not.toBe(dead?.sessionId);
+  });
+
+  it('says nothing of it to the room of a bot whose file does not want that', async () => {
+    const bots = makeBotsFolder({
+      bot_id: 'assistant',
+      default: true,
+      env: { SCRIPTED_AGENT: 'dies-on-resume' },
+    });
+    const env = { OFFLINE_MODEL: 'on', BOTS_DIRS: bots, SPARE_AGENTS: '0' };
+    const app = await startApp({ clock: systemClock, env, agentExecutable: SCRIPTED_AGENT });
+    for (const [index, text] of ['one for you', 'two for you', 'three for you'].entries()) {
+      await app.say('lobby', text);
+      expect((await texts(app, index + 1)).at(-1)).toContain(`You said: “${text}”`);
+      await endAgents(app);
+    }
+    const turns = await turnsOf(app);
+    expect(turns.map(({ tier, attempt }) => `${tier} ${attempt}`)).toEqual(['cold 1', 'cold 1', 'cold 1']);
+    expect(new Set(turns.map(({ sessionId }) => sessionId)).size).toBe(3);
+    const metrics = await app.parts.telemetry.metrics.registry.metrics();
+    expect(metrics).toContain('firekeeper_agent_starts_total{kind="resumed",result="failed"} 4');
+  });
+});
