@@ -69,6 +69,20 @@ describe('the mirror of a transcript', () => {
     expect(mirror.fencedOut()).toBe(false);
   });
 
+  it('knows no last entry of a turn of which one is missing', async () => {
+    const { mirror, transcripts } = makeWorld();
+    mirror.beginTurn(owner(1));
+    transcripts.failWith(new Error('busy'));
+    await expect(mirror.store.append(key, [entry('a')])).rejects.toThrow('busy');
+    transcripts.failWith(null);
+    await mirror.store.append(key, [entry('b')]);
+    expect(await mirror.endTurn()).toBeNull();
+    mirror.beginTurn(owner(2));
+    await mirror.store.append(key, [entry('a')]);
+    await mirror.store.append(key, [entry('c')]);
+    expect(await mirror.endTurn()).toBe('c');
+  });
+
   it('says once that the lease is lost, and keeps nothing more', async () => {
     const { mirror, transcripts, stored, fencedOut } = makeWorld();
     mirror.beginTurn(owner(1));

@@ -15,7 +15,10 @@ export type TranscriptMirror = {
   readonly store: SessionStore;
   /** From now on entries belong to this conversation, under this fence. */
   beginTurn(owner: TranscriptOwner): void;
-  /** The last entry that the turn left in the main transcript; null when none arrived. Waits for those on their way. */
+  /**
+   * The last entry that the turn left in the main transcript; null when none arrived, or not all of them: a session that
+   * goes on at an entry whose parents are missing has forgotten everything before them. Waits for those on their way.
+   */
   endTurn(): Promise<EntryId | null>;
   /** True once an entry was refused because the turn's lease is lost. */
   fencedOut(): boolean;
@@ -45,9 +48,14 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
   let owner: TranscriptOwner | null = null;
   let lastEntry: EntryId | null = null;
   let fencedOut = false;
+  /** Entries of which a write failed, until one succeeds: the SDK tries again a few times, then drops them. */
+  const missing = new Set<string>();
 
   async function write(batch: Batch, under: TranscriptOwner): Promise<void> {
+    const ids = batch.entries.flatMap(({ uuid }) => uuid ?? []);
+    for (const id of ids) missing.add(id);
     await deps.transcripts.append(under, batch.sessionId, batch.subpath, batch.entries);
+    for (const id of ids) missing.delete(id);
     const last = batch.entries.findLast((entry) => entry.uuid !== undefined)?.uuid;
     if (batch.subpath === null && last !== undefined) lastEntry = last as EntryId;
   }
@@ -104,7 +112,7 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
     async endTurn() {
       await lastWrite;
       owner = null;
-      return lastEntry;
+      return missing.size === 0 ? lastEntry : null;
     },
     fencedOut: () => fencedOut,
   };
