@@ -3,6 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Seconds; from a hot turn on a local model to a long one with tools. */
 const TURN_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 180];
 
+/** Seconds; a project's update takes from one to many minutes. */
+const UPDATE_BUCKETS = [0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_200, 3_600];
+
 /** Every metric of the server, in one registry of its own. Labels are closed sets: never a room, a user or an id. */
 export type Metrics = ReturnType<typeof makeMetrics>;
 
@@ -15,6 +18,8 @@ export function makeMetrics() {
     new Gauge({ name, help, labelNames, registers });
   const histogram = (name: string, help: string, labelNames: string[] = []) =>
     new Histogram({ name, help, labelNames, registers, buckets: TURN_BUCKETS });
+  const longHistogram = (name: string, help: string) =>
+    new Histogram({ name, help, registers, buckets: UPDATE_BUCKETS });
   return {
     registry,
     /** The process's own figures sample on a timer-free hook; called once by the app. */
@@ -68,6 +73,25 @@ export function makeMetrics() {
       'Replies sent again without a way to read back',
     ),
     fencedOut: counter('firekeeper_fenced_out_total', 'Writes refused because their lease was lost'),
+    updates: counter('firekeeper_project_updates_total', 'Ended project updates by kind and status', [
+      'kind',
+      'status',
+    ]),
+    updateSeconds: longHistogram('firekeeper_project_update_seconds', 'Project update claimed to ended'),
+    updateWaitSeconds: longHistogram(
+      'firekeeper_project_update_wait_seconds',
+      'Project update queued to claimed',
+    ),
+    resumeDecisions: counter(
+      'firekeeper_project_resume_decisions_total',
+      'Whether project updates resumed a session, by reason',
+      ['reason'],
+    ),
+    projectRuns: counter(
+      'firekeeper_project_runs_total',
+      'Agent runs of project updates by purpose and outcome',
+      ['purpose', 'outcome'],
+    ),
     retentionDeleted: counter(
       'firekeeper_retention_deleted_total',
       'Rows older than RETENTION_DAYS deleted',
