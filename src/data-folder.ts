@@ -94,8 +94,10 @@ async function buildFolder(
   closers.push(() => http.close());
 
   return {
-    async ask({ method, path }) {
-      const answer = await http.inject({ method, url: path });
+    async ask({ method, path, headers = {}, body }) {
+      const json = body === undefined ? {} : { payload: JSON.stringify(body) };
+      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const answer = await http.inject({ method, url: path, headers: { ...headers, ...type }, ...json });
       return { status: answer.statusCode, body: answer.json() };
     },
 

@@ -1,6 +1,7 @@
 import { type Command, UsageError } from './command.ts';
-import { askOrFail, withOperator } from './operator.ts';
+import { withOperator } from './operator.ts';
 import { readLimit, toTable } from './present.ts';
+import { askOrFail } from './server-client.ts';
 
 /** What the routes answer, as far as it is shown. */
 type Message = {

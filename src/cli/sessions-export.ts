@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { toError } from '../base/errors.ts';
 import { type CliDeps, type Command, CommandFailed, type ExitCode } from './command.ts';
-import { type Ask, askOrFail, sessionPath, withOperator } from './operator.ts';
+import { sessionPath, withOperator } from './operator.ts';
+import { type Ask, askOrFail } from './server-client.ts';
 import { keyOf } from './sessions.ts';
 
 /** What the route answers, as far as it is used. */

@@ -1,6 +1,7 @@
 import { type Command, UsageError } from './command.ts';
-import { type Ask, askOrFail, sessionPath, withOperator } from './operator.ts';
+import { sessionPath, withOperator } from './operator.ts';
 import { readLimit, toAge, toTable } from './present.ts';
+import { type Ask, askOrFail } from './server-client.ts';
 
 /** What the routes answer, as far as it is shown. */
 type Session = {
