@@ -290,9 +290,11 @@ describe('where projects lie', () => {
     symlinkSync(join(root, project), join(root, other));
     await expect(repository.readWork(other)).rejects.toThrow(RepositoryFailed);
     rmSync(work, { recursive: true });
+    writeFileSync(join(top, 'closed'), '1', { mode: 0o011 });
     symlinkSync(top, work);
     await expect(repository.readWork(project)).rejects.toThrow(RepositoryFailed);
     await expect(repository.resetWork(project, null)).rejects.toThrow(RepositoryFailed);
+    expect(statSync(join(top, 'closed')).mode & 0o777).toBe(0o011);
     expect(existsSync(gitDir)).toBe(true);
     const linked = join(top, 'linked');
     symlinkSync(root, linked);

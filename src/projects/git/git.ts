@@ -6,6 +6,7 @@ import type { ProjectId, TreeId } from '../terms.ts';
 import { checkedId, publish, readBranch, writeCommit } from './history.ts';
 import { IMPORT_LIMITS, type ImportLimits, importFrom } from './import-from.ts';
 import { initRepository } from './init.ts';
+import { withOpenWork } from './open-work.ts';
 import { checkPlace, makeFolder, type Place, placeOf, realRoot, sweepScratch } from './place.ts';
 import { readWork } from './read-work.ts';
 import { resetWork } from './reset-work.ts';
@@ -54,11 +55,12 @@ export function makeGitRepository(deps: GitRepositoryDeps): Repository {
 
     importFrom: (project, source, instant) =>
       at(project, (place) => importFrom(importDeps, place, source, instant)),
-    readWork: (project) => at(project, (place) => readWork(git, place)),
+    readWork: (project) => at(project, (place) => withOpenWork(place.work, () => readWork(git, place))),
     resetWork: (project, to) =>
       at(project, async (place) => {
         await sweepScratch(place, clock);
-        await resetWork(git, place, to === null ? null : checkedId(to));
+        const tree = to === null ? null : checkedId(to);
+        await withOpenWork(place.work, () => resetWork(git, place, tree));
       }),
     commit: (project, facts) => at(project, (place) => writeCommit(git, place, facts)),
     publish: (project, move) => at(project, (place) => publish(git, place, move)),

@@ -120,3 +120,8 @@ async function copyIfThere(from: string, to: string): Promise<boolean> {
     throw error;
   }
 }
+
+/** A path below a folder, from its bytes as latin1: names need not be UTF-8. */
+export function toPath(folder: string, path: string): Buffer {
+  return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, 'latin1')]);
+}

@@ -1,10 +1,9 @@
-import { Buffer } from 'node:buffer';
 import { lstat, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RepositoryFailed } from '../repository.ts';
 import type { TreeId } from '../terms.ts';
 import { isTrackableName, isTrackablePath } from './file-name.ts';
-import { checkWork, type Place, withIndex } from './place.ts';
+import { checkWork, type Place, toPath, withIndex } from './place.ts';
 import type { Git, GitCall } from './run-git.ts';
 
 /** Changed or new paths of a working directory, by what stands there now. Latin1, relative, without a slash at the end. */
@@ -172,8 +171,4 @@ function tooMany(): RepositoryFailed {
 
 function toInput(lines: readonly string[]): string {
   return lines.map((line) => `${line}\0`).join('');
-}
-
-function toPath(folder: string, path: string): Buffer {
-  return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, 'latin1')]);
 }

@@ -1,7 +1,6 @@
-import { Buffer } from 'node:buffer';
 import { lstat, rm, unlink } from 'node:fs/promises';
 import { emptyTree } from './history.ts';
-import { makeFolder, type Place, withIndex } from './place.ts';
+import { makeFolder, type Place, toPath, withIndex } from './place.ts';
 import type { Git, GitCall } from './run-git.ts';
 
 type Where = Pick<GitCall, 'gitDir' | 'indexFile'> & { readonly workTree: string };
@@ -88,8 +87,4 @@ function isBelow(path: string, folders: ReadonlySet<string>): boolean {
   for (let parent = parentOf(path); parent !== ''; parent = parentOf(parent))
     if (folders.has(parent)) return true;
   return false;
-}
-
-function toPath(folder: string, path: string): Buffer {
-  return Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, 'latin1')]);
 }

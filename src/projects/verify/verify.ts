@@ -25,7 +25,6 @@ export type VerifierDeps = {
 export function makeVerifier(deps: VerifierDeps): Verifier {
   const { clock } = deps;
   const families = makeFamilies({ table: systemProcessTable(process.platform), clock, self: process.pid });
-  const commandDeps: CommandDeps = { ...deps, families, hidden: [deps.dataDir] };
   let known: FoundSandbox | null = deps.sandbox ?? null;
 
   /** What was found once is kept; what was not is looked for again, since it may have been installed. */
@@ -48,6 +47,7 @@ export function makeVerifier(deps: VerifierDeps): Verifier {
     commands: readonly Verification[],
     where: Pick<CommandOptions, 'workdir' | 'sandbox' | 'signal'>,
   ): Promise<Verified> {
+    const commandDeps: CommandDeps = { ...deps, families, hidden: [await realpath(deps.dataDir)] };
     const results: CommandResult[] = [];
     for (const { name, command, timeout_seconds } of commands) {
       if (where.signal.aborted) return { kind: 'aborted' };
