@@ -6,6 +6,7 @@ import * as views from '../../migrations/0003_views.ts';
 import * as late from '../../migrations/0004_late.ts';
 import * as retention from '../../migrations/0005_retention.ts';
 import * as outboxReplays from '../../migrations/0006_outbox_replays.ts';
+import * as projects from '../../migrations/0007_projects.ts';
 import type { Schema } from './schema.ts';
 import { isPostgres } from './sql/locks.ts';
 
@@ -17,6 +18,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004_late': late,
   '0005_retention': retention,
   '0006_outbox_replays': outboxReplays,
+  '0007_projects': projects,
 };
 
 /** The database was written by a newer Firekeeper; nothing of it was touched. */

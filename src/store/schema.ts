@@ -19,8 +19,9 @@ import type {
 import type { BuryReason, IgnoreReason, InboxState } from '../inbox/inbox.ts';
 import type { OutboxState, ReplyKind } from '../outbox/outbox.ts';
 import type { SessionState } from '../session/session.ts';
+import type { ProjectSchema } from './project-schema.ts';
 
-export type Schema = {
+export type Schema = ProjectSchema & {
   readonly inbox: InboxTable;
   readonly outbox: OutboxTable;
   readonly leases: LeasesTable;

@@ -7,6 +7,7 @@ import type { Leases } from '../cluster/cluster.ts';
 import type { Arrivals } from '../commands/commands.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import type { Outbox } from '../outbox/outbox.ts';
+import type { ProjectStore } from '../projects/projects.ts';
 import type { History, SessionRecords } from '../session/session.ts';
 import type { Ledger, TurnStore } from '../turn/turn.ts';
 import type { Overflow } from '../webhook/webhook.ts';
@@ -24,6 +25,7 @@ import { type Meta, makeMeta } from './sql/meta.ts';
 import { makeOutbox } from './sql/outbox.ts';
 import { makeOutboxViews } from './sql/outbox-views.ts';
 import { makeOverflow } from './sql/overflow.ts';
+import { makeProjectStore } from './sql/project-store.ts';
 import { makeRetention, type Retention } from './sql/retention.ts';
 import { makeRoomMessages } from './sql/room-messages.ts';
 import { makeSessionViews } from './sql/session-views.ts';
@@ -48,6 +50,7 @@ export type Store = {
   readonly botRooms: BotRooms;
   readonly meta: Meta;
   readonly retention: Retention;
+  readonly projects: ProjectStore;
   /** What operators' routes read beyond the ports above. */
   readonly views: {
     readonly sessions: SessionViews;
@@ -90,6 +93,7 @@ export function makeStore(database: Database, clock: Clock, options: StoreOption
     botRooms: makeBotRooms(database, clock),
     meta: makeMeta(database),
     retention: makeRetention(database, holder),
+    projects: makeProjectStore(database, clock, options),
     views: {
       sessions: makeSessionViews(database),
       inbox: makeInboxViews(database),

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { ConversationKey, Fence, Instant } from '../../base/terms.ts';
+import type { ConversationKey, Fence, Instant, Lease } from '../../base/terms.ts';
 import type { Leases } from '../../cluster/cluster.ts';
 import { CommitUnknown, type Database, type Tx } from '../database.ts';
 import { hasDue } from './inbox-rows.ts';
@@ -11,43 +11,22 @@ export function makeLeases(
   clock: Clock,
   { holder, leaseMs }: { readonly holder: string; readonly leaseMs: number },
 ): Leases {
-  /** The conversation's row with its next fence; the statement decides alone, so that two takers never both win. */
-  function take(trx: Tx, conversation: ConversationKey, from: 'anybody' | 'nobody', expires_at: Instant) {
-    return trx
-      .insertInto('leases')
-      .values({ conversation, fence: FIRST_FENCE, holder, expires_at })
-      .onConflict((conflict) => {
-        const taken = conflict
-          .column('conversation')
-          .doUpdateSet(({ eb }) => ({ fence: eb('leases.fence', '+', FIRST_FENCE), holder, expires_at }));
-        return from === 'anybody' ? taken : taken.where('leases.expires_at', '<=', clock.now());
-      })
-      .returning(['fence', 'expires_at'])
-      .executeTakeFirst();
-  }
-
   /** A lease that was perhaps taken has no holder who knows it: without this it would stand until it expires. */
   async function giveUp(conversation: ConversationKey, expiresAt: Instant): Promise<void> {
-    const givingUp = (trx: Tx) =>
-      trx
-        .updateTable('leases')
-        .set({ holder: null, expires_at: 0 })
-        .where('conversation', '=', conversation)
-        .where('holder', '=', holder)
-        .where('expires_at', '=', expiresAt)
-        .execute();
-    await database.write(givingUp, { patience: 'long' });
+    await database.write((trx) => giveUpLease(trx, { conversation, holder, expiresAt }), {
+      patience: 'long',
+    });
   }
 
   return {
     async acquire(conversation) {
       const expiresAt = clock.now() + leaseMs;
-      const taking = database.write((trx) => take(trx, conversation, 'nobody', expiresAt));
-      const taken = await taking.catch(async (error) => {
+      const wanted = { conversation, holder, expiresAt };
+      const taking = database.write((trx) => takeLease(trx, wanted, { freeAt: clock.now() }));
+      return taking.catch(async (error) => {
         if (error instanceof CommitUnknown) await giveUp(conversation, expiresAt);
         throw error;
       });
-      return taken === undefined ? null : { conversation, fence: taken.fence, expiresAt: taken.expires_at };
     },
 
     async renew(lease) {
@@ -87,11 +66,49 @@ export function makeLeases(
     },
 
     async seize(conversation) {
-      const taken = await database.write((trx) => take(trx, conversation, 'anybody', clock.now() + leaseMs));
-      if (taken === undefined) throw new Error('a lease that is taken from anybody is always taken');
-      return { conversation, fence: taken.fence, expiresAt: taken.expires_at };
+      const wanted = { conversation, holder, expiresAt: clock.now() + leaseMs };
+      const taken = await database.write((trx) => takeLease(trx, wanted, 'whoever holds it'));
+      if (taken === null) throw new Error('a lease that is taken from anybody is always taken');
+      return taken;
     },
   };
+}
+
+type WantedLease = {
+  readonly conversation: ConversationKey;
+  readonly holder: string;
+  readonly expiresAt: Instant;
+};
+
+/** The next fence, or null while the lease is held; one statement decides alone, so that two takers never both win. */
+export async function takeLease(
+  trx: Tx,
+  { conversation, holder, expiresAt: expires_at }: WantedLease,
+  from: { readonly freeAt: Instant } | 'whoever holds it',
+): Promise<Lease | null> {
+  const taken = await trx
+    .insertInto('leases')
+    .values({ conversation, fence: FIRST_FENCE, holder, expires_at })
+    .onConflict((conflict) => {
+      const update = conflict
+        .column('conversation')
+        .doUpdateSet(({ eb }) => ({ fence: eb('leases.fence', '+', FIRST_FENCE), holder, expires_at }));
+      return from === 'whoever holds it' ? update : update.where('leases.expires_at', '<=', from.freeAt);
+    })
+    .returning(['fence', 'expires_at'])
+    .executeTakeFirst();
+  return taken === undefined ? null : { conversation, fence: taken.fence, expiresAt: taken.expires_at };
+}
+
+/** Ends a lease that was taken just so, if it was. */
+export async function giveUpLease(trx: Tx, { conversation, holder, expiresAt }: WantedLease): Promise<void> {
+  await trx
+    .updateTable('leases')
+    .set({ holder: null, expires_at: 0 })
+    .where('conversation', '=', conversation)
+    .where('holder', '=', holder)
+    .where('expires_at', '=', expiresAt)
+    .execute();
 }
 
 /** Ends every lease; how many were held. Only for the one server of a database, before it takes its first. */

@@ -24,6 +24,14 @@ export function lockRows<DB, Table extends keyof DB & string, Row>(
   return taken === 'wait' ? locked : locked.skipLocked();
 }
 
+/** Locks rows against every change and waits for them; rows that refer to them can still be added meanwhile. */
+export function lockAgainstChange<DB, Table extends keyof DB & string, Row>(
+  trx: Tx,
+  query: SelectQueryBuilder<DB, Table, Row>,
+): SelectQueryBuilder<DB, Table, Row> {
+  return isPostgres(trx) ? query.forNoKeyUpdate() : query;
+}
+
 /**
  * Whoever names the same thing goes one after the other until the transaction ends: so ids that count up appear in
  * their order. Elsewhere a lower id may appear after a higher one.
