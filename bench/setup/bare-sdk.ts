@@ -51,11 +51,15 @@ export async function makeBareSdk(bench: Pick<Bench, 'folder'>, spec: AgentSpec)
   await mkdir(join(home, 'tmp'), { recursive: true });
   await mkdir(workspace, { recursive: true });
   const base = { PATH: process.env.PATH ?? '', LANG: 'en_US.UTF-8', TZ: 'UTC' };
-  const env = toEnvironment({ base, spec, home, ownerId: 'bare', agentId: 'bare', apiRetries: 3 });
+  const folders = { home, temporary: join(home, 'tmp') };
+  const env = toEnvironment({ base, spec, ...folders, ownerId: 'bare', agentId: 'bare', apiRetries: 3 });
 
   function prepare({ resume, store }: From) {
     const sessionId = resume ?? newSessionId();
-    const options = { ...toBareOptions(toOptions(spec, { kind: 'new', sessionId }), resume, store), env };
+    const options = {
+      ...toBareOptions(toOptions(spec, { kind: 'new', sessionId }, null), resume, store),
+      env,
+    };
     return { sessionId, options, prompts: makePromptQueue() };
   }
 

@@ -9,7 +9,7 @@ export type AgentSpec = {
   /** Undefined: the SDK's default. */
   readonly model?: string | undefined;
   readonly systemPrompt: string;
-  /** Built-in tools that exist for this agent, already without those that policy refuses (Bash). */
+  /** Built-in tools that exist for this agent; Bash is left out where this host has no sandbox for it. */
   readonly builtinTools: readonly string[];
   /** External MCP servers by name, as the SDK takes them. */
   readonly mcpServers: Readonly<Record<string, unknown>>;
@@ -246,4 +246,5 @@ export {
 export { isEndpointFault, isSessionFault } from './decide-fault.ts';
 export { type Families, makeFamilies } from './families.ts';
 export { type AgentProbe, FORGETFUL, probeAgent, toProbeSpec } from './probe-agent.ts';
+export { probeSandbox, type SandboxProbe } from './probe-sandbox.ts';
 export { AGENT_MARK, OWNER_MARK, systemProcessTable } from './process-table.ts';

@@ -6,7 +6,8 @@ import type { AgentId } from '../../base/terms.ts';
 import type { AgentSpec, AgentStartRequest } from '../agent.ts';
 import type { Spare } from '../spares.ts';
 import type { ClaudeProcess } from './claude-process.ts';
-import { type Launch, type LaunchDeps, makeFolder, prepareLaunch, toStartFailure } from './launch.ts';
+import { makeFolder } from './folders.ts';
+import { type Launch, type LaunchDeps, prepareLaunch, toStartFailure } from './launch.ts';
 
 /** A process that is parked in a folder of its home, until a conversation claims it. */
 export type ClaudeSpare = Spare & {

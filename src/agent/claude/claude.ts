@@ -23,6 +23,7 @@ import { toDetail } from './detail.ts';
 import { systemLookUp } from './guard-web-fetch.ts';
 import type { LaunchDeps } from './launch.ts';
 import { reap } from './reap.ts';
+import type { Shell } from './sandbox.ts';
 
 export type ClaudeAgentsDeps = {
   /** Folder of the agents' homes, `DATA_DIR/agents`; nothing else may be kept in it. */
@@ -48,6 +49,8 @@ export type ClaudeAgentsDeps = {
   readonly compactionLimitMs?: number;
   /** Instead of the SDK's own; for tests. */
   readonly executable?: string;
+  /** Given: agents whose spec lists Bash have it. Whoever gives it knows that this host has a sandbox. */
+  readonly shell?: Shell;
 };
 
 /** The release whose behaviour the tests have seen; it is part of a fingerprint, since another may behave otherwise. */
@@ -78,6 +81,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     startLimitMs: deps.startLimitMs ?? START_LIMIT_MS,
     claimLimitMs: deps.claimLimitMs ?? CLAIM_LIMIT_MS,
     executable: deps.executable ?? null,
+    shell: deps.shell ?? null,
     lookUp: systemLookUp,
     families,
   };

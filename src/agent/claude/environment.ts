@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { AgentSpec } from '../agent.ts';
 import { AGENT_MARK, OWNER_MARK } from '../process-table.ts';
 
@@ -8,6 +7,7 @@ export type EnvironmentFacts = {
   readonly base: Readonly<Record<string, string>>;
   readonly spec: Pick<AgentSpec, 'env' | 'endpoint'>;
   readonly home: string;
+  readonly temporary: string;
   readonly ownerId: string;
   readonly agentId: string;
   /** How often the process asks an endpoint again that says nothing about it. */
@@ -16,7 +16,7 @@ export type EnvironmentFacts = {
 
 /**
  * All that the process gets: its environment replaces the server's. What the bot file adds can override neither the
- * endpoint nor what keeps the process at home; everything that it writes goes to its home, temporary files too.
+ * endpoint nor what keeps the process at home; what it writes goes to its home and to its temporary folder.
  */
 export function toEnvironment(facts: EnvironmentFacts): Record<string, string> {
   return {
@@ -32,7 +32,7 @@ export function toEnvironment(facts: EnvironmentFacts): Record<string, string> {
     DISABLE_ERROR_REPORTING: '1',
     CLAUDE_CODE_MAX_RETRIES: String(facts.spec.endpoint.retries ?? facts.apiRetries),
     HOME: facts.home,
-    TMPDIR: join(facts.home, 'tmp'),
+    TMPDIR: facts.temporary,
     CLAUDE_CONFIG_DIR: facts.home,
     [OWNER_MARK]: facts.ownerId,
     [AGENT_MARK]: facts.agentId,

@@ -1,5 +1,3 @@
-import { mkdir, realpath, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { Clock } from '../../base/clock.ts';
 import type { AgentId } from '../../base/terms.ts';
@@ -8,9 +6,11 @@ import type { Families } from '../families.ts';
 import { saysNoTranscript } from './classify-result.ts';
 import { toDetail } from './detail.ts';
 import { toEnvironment } from './environment.ts';
+import { makeAgentFolders, removeAgentFolders } from './folders.ts';
 import { guardWebFetch, type LookUp } from './guard-web-fetch.ts';
 import { toOptions } from './options.ts';
 import { makePromptQueue, type PromptQueue } from './prompt-queue.ts';
+import { type Shell, toSandbox } from './sandbox.ts';
 import { spawnProcess, type WatchedProcess } from './spawn-process.ts';
 import { makeTranscriptMirror, type TranscriptMirror } from './transcript-mirror.ts';
 
@@ -24,6 +24,8 @@ export type LaunchDeps = {
   readonly claimLimitMs: number;
   /** Instead of the SDK's own; for tests. */
   readonly executable: string | null;
+  /** Null: no agent is given Bash. */
+  readonly shell: Shell | null;
   readonly transcripts: TranscriptStore;
   readonly families: Families;
   readonly lookUp: LookUp;
@@ -48,7 +50,8 @@ export async function prepareLaunch(
   transcript: TranscriptStart,
   deps: LaunchDeps,
 ): Promise<Launch> {
-  const home = await makeHome(join(deps.homes, id));
+  const shell = spec.builtinTools.includes('Bash') ? deps.shell : null;
+  const { home, temporary } = await makeAgentFolders(deps.homes, id, shell !== null);
   let started: WatchedProcess | null = null;
   const prompts = makePromptQueue();
   const mirror = makeTranscriptMirror({
@@ -60,8 +63,15 @@ export async function prepareLaunch(
   const marks = { ownerId: deps.ownerId, agentId: id };
   return {
     options: {
-      ...toOptions(spec, transcript),
-      env: toEnvironment({ base: deps.baseEnv, spec, home, apiRetries: deps.apiRetries, ...marks }),
+      ...toOptions(spec, transcript, shell === null ? null : toSandbox(spec, shell)),
+      env: toEnvironment({
+        base: deps.baseEnv,
+        spec,
+        home,
+        temporary,
+        ...marks,
+        apiRetries: deps.apiRetries,
+      }),
       sessionStore: mirror.store,
       hooks: { PreToolUse: [guardWebFetch(deps.lookUp, deps.clock)] },
       ...(deps.executable === null ? {} : { pathToClaudeCodeExecutable: deps.executable }),
@@ -77,7 +87,7 @@ export async function prepareLaunch(
       prompts.end();
       await deps.families.end(id);
       closeSession();
-      await rm(home, { recursive: true, force: true, maxRetries: 3 });
+      await removeAgentFolders(deps.homes, id);
     },
   };
 }
@@ -87,15 +97,4 @@ export function toStartFailure(failure: Error, watched: WatchedProcess | null): 
   const reason = saysNoTranscript(failure.message) ? 'no-transcript' : 'failed';
   const detail = toDetail([failure.message, watched?.lastWords() ?? ''].join('; '));
   return new AgentStartFailed(reason, detail, { cause: failure });
-}
-
-/** Paths without links: the process reports entries by path, and the SDK knows them by the path that it was given. */
-async function makeHome(path: string): Promise<string> {
-  await makeFolder(join(path, 'tmp'));
-  return await realpath(path);
-}
-
-export async function makeFolder(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  return await realpath(path);
 }

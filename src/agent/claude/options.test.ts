@@ -3,6 +3,7 @@ import { newEntryId, newSessionId } from '../../base/ids.ts';
 import type { AgentSpec } from '../agent.ts';
 import { toEnvironment } from './environment.ts';
 import { toOptions } from './options.ts';
+import { toSandbox } from './sandbox.ts';
 
 const spec: AgentSpec = {
   systemPrompt: 'You are a bot.',
@@ -16,7 +17,7 @@ const sessionId = newSessionId();
 
 describe('toOptions', () => {
   it('offers and allows the listed tools that start no process, and the bot file’s own servers', () => {
-    const options = toOptions(spec, { kind: 'new', sessionId });
+    const options = toOptions(spec, { kind: 'new', sessionId }, null);
     expect(options.tools).toEqual(['Read', 'WebFetch']);
     expect(options.allowedTools).toEqual(['Read', 'WebFetch', 'mcp__finance']);
     expect(options).toMatchObject({
@@ -31,11 +32,35 @@ describe('toOptions', () => {
     expect(options).not.toHaveProperty('thinking');
   });
 
+  it('gives Bash where there is a sandbox for it, and never around it', () => {
+    const sandbox = toSandbox(spec, { secretFolders: ['/usr/share/our-data'] });
+    const options = toOptions(spec, { kind: 'new', sessionId }, sandbox);
+    expect(options.tools).toEqual(['Read', 'Bash', 'WebFetch']);
+    expect(options.sandbox).toMatchObject({
+      enabled: true,
+      failIfUnavailable: true,
+      allowUnsandboxedCommands: false,
+      network: { allowedDomains: [], strictAllowlist: true },
+    });
+    const { denyRead, allowRead } = sandbox.filesystem ?? {};
+    expect(denyRead).toEqual(
+      expect.arrayContaining(['/home', '/tmp', '/var', '/etc', '/usr/share/our-data']),
+    );
+    expect(denyRead).not.toContain('/usr');
+    expect(allowRead).toContain('/etc/passwd');
+    expect(allowRead).not.toContain('/etc/shadow');
+    const hidden = sandbox.credentials?.envVars?.map(({ name, mode }) => `${mode} ${name}`);
+    expect(hidden).toEqual(
+      expect.arrayContaining(['deny ANTHROPIC_API_KEY', 'deny CLAUDE_CODE_OAUTH_TOKEN', 'deny GREETING']),
+    );
+  });
+
   it('resumes at the settled entry', () => {
     const at = newEntryId();
     const options = toOptions(
       { ...spec, model: 'm', thinkingBudgetTokens: 2_000 },
       { kind: 'resume', sessionId, at },
+      null,
     );
     expect(options).toMatchObject({
       resume: sessionId,
@@ -49,7 +74,7 @@ describe('toOptions', () => {
 
   it('forks the parent at an entry, under the new id', () => {
     const [from, at] = [newSessionId(), newEntryId()];
-    expect(toOptions(spec, { kind: 'fork', sessionId, from, at })).toMatchObject({
+    expect(toOptions(spec, { kind: 'fork', sessionId, from, at }, null)).toMatchObject({
       resume: from,
       resumeSessionAt: at,
       forkSession: true,
@@ -64,6 +89,7 @@ describe('toEnvironment', () => {
       base: { PATH: '/bin', TZ: 'UTC' },
       spec,
       home: '/data/agents/a',
+      temporary: '/data/agents/a/tmp',
       ownerId: 'owner',
       agentId: 'a',
       apiRetries: 3,

@@ -1,8 +1,8 @@
-import type { McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk';
+import type { McpServerConfig, Options, SandboxSettings } from '@anthropic-ai/claude-agent-sdk';
 import { unreachable } from '../../base/errors.ts';
 import type { AgentSpec, TranscriptStart } from '../agent.ts';
 
-/** Built-in tools that an agent can be given. What starts processes is not among them, whatever a bot file lists. */
+/** Built-in tools that any agent can be given. What starts processes is not among them, whatever a bot file lists. */
 const OFFERED_TOOLS: ReadonlySet<string> = new Set([
   'Read',
   'Write',
@@ -15,9 +15,18 @@ const OFFERED_TOOLS: ReadonlySet<string> = new Set([
   'TodoWrite',
 ]);
 
-/** The SDK's options as far as they follow from the spec and the transcript alone. */
-export function toOptions(spec: AgentSpec, transcript: TranscriptStart): Options {
-  const tools = spec.builtinTools.filter((tool) => OFFERED_TOOLS.has(tool));
+/**
+ * The SDK's options as far as they follow from the spec and the transcript. Bash, where it is listed, is given with a
+ * sandbox around it and not without.
+ */
+export function toOptions(
+  spec: AgentSpec,
+  transcript: TranscriptStart,
+  sandbox: SandboxSettings | null,
+): Options {
+  const tools = spec.builtinTools.filter(
+    (tool) => OFFERED_TOOLS.has(tool) || (tool === 'Bash' && sandbox !== null),
+  );
   return {
     ...(spec.model === undefined ? {} : { model: spec.model }),
     // Not recorded: an edited prompt takes effect on resume.
@@ -35,6 +44,7 @@ export function toOptions(spec: AgentSpec, transcript: TranscriptStart): Options
       autoMemoryEnabled: false,
       permissions: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
     },
+    ...(sandbox === null ? {} : { sandbox }),
     ...(spec.thinkingBudgetTokens === undefined
       ? {}
       : { thinking: { type: 'enabled', budgetTokens: spec.thinkingBudgetTokens } }),

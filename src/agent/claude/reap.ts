@@ -1,8 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
 import type { AgentId } from '../../base/terms.ts';
 import type { AgentRegistry, Agents } from '../agent.ts';
 import type { Families } from '../families.ts';
+import { removeAgentFolders } from './folders.ts';
 
 export type ReapDeps = {
   readonly homes: string;
@@ -25,7 +25,7 @@ export async function reap(deps: ReapDeps): ReturnType<Agents['reap']> {
   await mkdir(deps.homes, { recursive: true, mode: 0o700 });
   const homes = (await readdir(deps.homes)) as AgentId[]; // Every home is named after its agent.
   const leftHomes = homes.filter((id) => !deps.isOurs(id));
-  for (const id of leftHomes) await rm(join(deps.homes, id), { recursive: true, force: true });
+  for (const id of leftHomes) await removeAgentFolders(deps.homes, id);
   for (const id of new Set([...left, ...leftHomes])) await deps.registry.ended(id);
   return { families: left.length, processes };
 }
