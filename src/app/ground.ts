@@ -9,6 +9,8 @@ export type AppDeps = {
   readonly agentExecutable?: string;
   /** Stands between every part and the store's ports. For tests alone: the crash-point sweep dies at chosen calls. */
   readonly wrapStore?: (store: Store) => Store;
+  /** False lets a second server work on the database of a first one. For tests alone: only fences hold them apart then. */
+  readonly exclusive?: boolean;
   /** Told when another server has taken the database over: this one can write nothing any more, and its owner stops it. */
   readonly giveUp?: (why: Error) => void;
 };

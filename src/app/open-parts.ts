@@ -36,8 +36,12 @@ export async function openStore(config: Config, ground: Ground & { telemetry: Te
   return { store, lock };
 }
 
-function openDatabase(config: Config, { clock, log, giveUp = () => {} }: Ground): Promise<Database> {
-  if (config.databaseUrl !== null) return openPostgres(config.databaseUrl, { clock, log, onTaken: giveUp });
+function openDatabase(
+  config: Config,
+  { clock, log, exclusive = true, giveUp = () => {} }: Ground,
+): Promise<Database> {
+  if (config.databaseUrl !== null)
+    return openPostgres(config.databaseUrl, { clock, log, exclusive, onTaken: giveUp });
   return openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
 }
 

@@ -18,6 +18,12 @@ const facts = (row: RowFacts) => ({ row, now: NOW, random: () => 1 });
 
 it.each([
   ['an owed row is sent', 'sending', NOW, { kind: 'send' }],
+  [
+    'a row that was claimed and slept through is looked for instead',
+    'sending',
+    NOW - 5_000,
+    { kind: 'wait', result: { kind: 'unknown', notBefore: NOW + 5_000, reason: 'interrupted' } },
+  ],
   ['an unknown row is looked for ten seconds after its send', 'unknown', NOW - 10_000, { kind: 'reconcile' }],
   [
     'a row that a dead process left is not looked for sooner',

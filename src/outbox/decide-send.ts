@@ -7,6 +7,8 @@ import type { OutboxRow, SendResult } from './outbox.ts';
 
 /** How long after a send whose outcome is unknown its message is looked for: by then it stands there or never will. */
 export const RECONCILE_AFTER_MS = 10_000;
+/** A claim that this process slept through may be another's by now, which would look for the reply and send it again. */
+const CLAIM_GOOD_MS = 5_000;
 /** A repeat without having looked waits so long, so that two error pages of an older Campfire are far enough apart to tell. */
 const BLIND_REPEAT_AFTER_MS = 30_000;
 /** A platform that is down is tried for a day. */
@@ -17,16 +19,17 @@ const LOOK_AGAIN = { leastMs: 10_000, mostMs: 300_000 };
 export type RowFacts = Pick<OutboxRow, 'attempts' | 'createdAt' | 'sendingAt' | 'mayBeDouble'>;
 export type SendFacts = { readonly row: RowFacts; readonly now: Instant; random?(): number };
 
-/** `wait`: its send began too short a time ago to be looked for. */
+/** `wait`: its send began too short a time ago to be looked for, or so long ago that it may not begin any more. */
 export type ClaimDecision =
   | { readonly kind: 'send' }
   | { readonly kind: 'reconcile' }
   | { readonly kind: 'wait'; readonly result: SendResult };
 
 export function decideClaim(row: Pick<OutboxRow, 'state' | 'sendingAt'>, now: Instant): ClaimDecision {
-  if (row.state !== 'unknown') return { kind: 'send' };
-  const due = (row.sendingAt ?? 0) + RECONCILE_AFTER_MS;
-  if (now >= due) return { kind: 'reconcile' };
+  const since = row.sendingAt ?? 0;
+  if (row.state !== 'unknown' && now - since < CLAIM_GOOD_MS) return { kind: 'send' };
+  const due = since + RECONCILE_AFTER_MS;
+  if (row.state === 'unknown' && now >= due) return { kind: 'reconcile' };
   return { kind: 'wait', result: { kind: 'unknown', notBefore: due, reason: 'interrupted' } };
 }
 

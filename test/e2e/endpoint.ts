@@ -12,6 +12,8 @@ export type TestEndpoint = {
   readonly key: string;
   readonly model: OfflineModel;
   visits(): readonly Visit[];
+  /** Message requests that were answered to their end. */
+  answered(): number;
   /** Message requests that hold `text` (null: all) are answered with this status; until `mend`. */
   refuse(status: number, text?: string | null): void;
   mend(): void;
@@ -24,6 +26,7 @@ export type TestEndpoint = {
 export async function startEndpoint(key: string): Promise<TestEndpoint> {
   const model = await startOfflineModel({ recordRequests: 500 });
   const visits: Visit[] = [];
+  let answered = 0;
   let refusal: { readonly status: number; readonly text: string | null } | null = null;
 
   const server = createServer((req, res) => void answer(req, res));
@@ -31,11 +34,15 @@ export async function startEndpoint(key: string): Promise<TestEndpoint> {
     const body = await readAll(req);
     const { 'x-api-key': brought } = req.headers;
     const whole = `${req.method} ${req.url} ${req.rawHeaders.join('\n')}\n${body}`;
+    if (req.method === 'POST') res.once('finish', count);
     visits.push({ key: typeof brought === 'string' ? brought : null, whole });
     if (refusal === null || (refusal.text !== null && !body.includes(refusal.text)))
       return passOn(req, body, res, model.baseUrl);
     res.writeHead(refusal.status, { 'content-type': 'application/json' });
     res.end('{"type":"error","error":{"type":"api_error","message":"told to refuse"}}');
+  }
+  function count(): void {
+    answered += 1;
   }
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const close = () =>
@@ -55,6 +62,7 @@ export async function startEndpoint(key: string): Promise<TestEndpoint> {
     key,
     model,
     visits: () => [...visits],
+    answered: () => answered,
     refuse(status, text = null) {
       refusal = { status, text };
     },

@@ -36,6 +36,8 @@ export type StartOptions = {
   /** A folder of its own when not given; give a second server the first one's to restart. */
   readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What is run; by default what a user runs. */
+  readonly entry?: string;
   /** The caller ends it with `end()`, because several tests use it. */
   readonly shared?: boolean;
 };
@@ -46,7 +48,7 @@ export type StartOptions = {
  */
 export async function startServer(options: StartOptions = {}) {
   const dataDir = options.dataDir ?? makeTempFolder();
-  const child = spawn(process.execPath, ['src/main.ts'], {
+  const child = spawn(process.execPath, [options.entry ?? 'src/main.ts'], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
