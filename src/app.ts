@@ -6,10 +6,12 @@ import { buildEngine, endpointOf, rewarmSome } from './app/engine.ts';
 import { buildHttp } from './app/front-doors.ts';
 import { type AppDeps, type Closers, closeAll, type Ground } from './app/ground.ts';
 import { chatNameOf, openBots, openChat, openStore, startRetention } from './app/open-parts.ts';
+import { buildProjects } from './app/projects.ts';
 import type { makeBus } from './base/bus.ts';
 import { within } from './base/clock.ts';
 import type { Bots } from './bots/bots.ts';
 import type { Config } from './config.ts';
+import type { Projects } from './projects/projects.ts';
 import type { Queue } from './queue/queue.ts';
 import type { Sessions } from './session/session.ts';
 import type { Store } from './store/store.ts';
@@ -37,6 +39,7 @@ export type App = {
     readonly bots: Bots;
     readonly sessions: Sessions;
     readonly queue: Queue;
+    readonly projects: Projects;
     readonly telemetry: Telemetry;
   };
   /** What happens in turns, as it happens. */
@@ -68,6 +71,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   const parts = { ...ground, telemetry, store, bots, chat, offlineModel };
   const engine = await buildEngine(config, parts);
   const { agents, sessions, sender, queue, turnEvents } = engine;
+  const projects = buildProjects(config, engine, parts);
 
   let draining = false;
   const { http, login, catchUp } = await buildHttp(config, {
@@ -80,6 +84,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
     chat,
     rooms,
     roomEvents,
+    projects,
     isDraining: () => draining,
   });
   closers.push(() => http.close());
@@ -91,6 +96,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   queue.start();
   void rewarmSome(config, { store, bots, sessions, queue, log });
   sender.start();
+  projects.start();
   catchUp.start();
   closers.push(catchUp.close);
   closers.push(clock.every(SWEEP_MS, () => void sessions.sweep()));
@@ -99,12 +105,12 @@ async function build(config: Config, ground: Ground): Promise<App> {
   return {
     address,
     loginCode: login.codes.issue,
-    parts: { store, bots, agents, sessions, queue, telemetry },
+    parts: { store, bots, agents, sessions, queue, projects, telemetry },
     turnEvents,
     offlineModel,
     async stop() {
       draining = true;
-      const drained = queue.drain(config.drainMs);
+      const drained = Promise.all([queue.drain(config.drainMs), projects.drain(config.drainMs)]);
       // An agent that ignores its interrupt does not hold up the stop: closing it ends its turn.
       await within(clock, config.drainMs + INTERRUPT_MS, drained);
       await sessions.closeAll();

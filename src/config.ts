@@ -152,6 +152,8 @@ function toConfig(read: Variables, env: Readonly<Record<string, string>>, cwd: s
     /** Of bots whose file names no `default_language`. */
     language: languageOf(env),
     logLevel: read.LOG_LEVEL,
+    projectResume: read.PROJECT_RESUME,
+    projectsAtOnce: read.PROJECTS_AT_ONCE,
     lines: describeVariables(effective, new Set(Object.keys(env)), further),
   });
 }

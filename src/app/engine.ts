@@ -23,10 +23,10 @@ import type { Log } from '../telemetry/telemetry.ts';
 import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
 import { type ChatDeps, LEASE_MS } from './open-parts.ts';
 
-const POLL_MS = 1_000;
+export const POLL_MS = 1_000;
 
 /** An interrupted turn that has not ended after this long is ended with its whole family. */
-const GRACE_MS = 10_000;
+export const GRACE_MS = 10_000;
 
 const STARTS_AT_ONCE = 2;
 
@@ -44,7 +44,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     clock,
     ...telemetry,
   });
-  const agents = await openAgents(config, deps);
+  const { agents, ownerId } = await openAgents(config, deps);
 
   const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
   const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
@@ -116,15 +116,19 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
       overdueMs: config.queueWaitMs,
     },
   });
-  return { agents, sessions, sender, queue, turnEvents, people };
+  return { agents, ownerId, endpoints, sessions, sender, queue, turnEvents, people };
 }
 
 /** The agents of this data folder, without any that an earlier server left behind. */
-async function openAgents(config: Config, deps: EngineDeps): Promise<Agents> {
+async function openAgents(
+  config: Config,
+  deps: EngineDeps,
+): Promise<{ readonly agents: Agents; readonly ownerId: string }> {
   const { clock, log, closers, telemetry, store } = deps;
+  const ownerId = await store.meta.getOrCreate('owner', randomUUID);
   const agents = makeClaudeAgents({
     homes: join(config.dataDir, 'agents'),
-    ownerId: await store.meta.getOrCreate('owner', randomUUID),
+    ownerId,
     transcripts: store.transcripts,
     registry: store.agents,
     baseEnv: config.agentEnv,
@@ -136,7 +140,7 @@ async function openAgents(config: Config, deps: EngineDeps): Promise<Agents> {
   const reaped = await agents.reap();
   if (reaped.families > 0) log.warn(reaped, 'ended agent families that an earlier server left behind');
   closers.push(() => agents.closeAll());
-  return agents;
+  return { agents, ownerId };
 }
 
 /** Where a folder for them is configured, the predecessor's session files follow each turn and each forget. */

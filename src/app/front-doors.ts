@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { readOrMakeSecret } from '../base/secret-file.ts';
 import type { Bots } from '../bots/bots.ts';
 import type { Config } from '../config.ts';
+import type { Projects } from '../projects/projects.ts';
 import type { Store } from '../store/store.ts';
 import { makeHealth } from '../telemetry/health.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -25,6 +26,7 @@ type HttpParts = Awaited<ReturnType<typeof buildEngine>> &
     readonly clock: Clock;
     readonly store: Store;
     readonly bots: Bots;
+    readonly projects: Projects;
     isDraining(): boolean;
   };
 
@@ -100,7 +102,7 @@ export async function buildHttp(config: Config, parts: HttpParts) {
       outboxViews: store.views.outbox,
       owed: parts.sender.wake,
       turns: store.turns,
-      projects: null,
+      projects: parts.projects,
       chat: chat.name,
       rooms,
       turnEvents,

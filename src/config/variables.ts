@@ -71,6 +71,9 @@ export const variables = z.object({
   RETENTION_DAYS: above(0, 36_500).prefault('30'),
   TIME_ZONE: field('a time zone name, such as Europe/Berlin or UTC', parseTimeZone).optional(),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').prefault('info'),
+
+  PROJECT_RESUME: switchOn.prefault('on'),
+  PROJECTS_AT_ONCE: whole(1, 100).prefault('2'),
 });
 
 export type Variables = z.infer<typeof variables>;
