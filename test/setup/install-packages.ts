@@ -21,6 +21,10 @@ export async function installPostgres(ground: Ground): Promise<void> {
   );
 }
 
+export async function installBubblewrap(ground: Ground): Promise<void> {
+  await install(ground, 'bubblewrap for the tests of sandboxed commands', 'get bubblewrap');
+}
+
 async function install(ground: Ground, what: string, script: string): Promise<void> {
   const root = process.getuid?.() === 0;
   if (process.platform !== 'linux' || !(await succeeds(ground, ['sh', '-c', 'command -v apt-get']))) return;

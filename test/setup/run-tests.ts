@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import { findSandbox } from '../../src/projects/verify/find-sandbox.ts';
 import { findChromium } from './chromium.ts';
 import { installNginx } from './install-nginx.ts';
-import { installChromium, installPostgres } from './install-packages.ts';
+import { installBubblewrap, installChromium, installPostgres } from './install-packages.ts';
 import { findNginx } from './nginx.ts';
 import { findPostgres } from './postgres.ts';
 import { summarize, type TestReport } from './summary.ts';
@@ -35,6 +37,10 @@ async function runTests(named: readonly string[]): Promise<number> {
     );
   }
 
+  if ((await whyNoSandbox())?.includes('not installed')) await installBubblewrap({ run, say });
+  const whyNot = await whyNoSandbox();
+  if (whyNot !== null) say(`No sandbox, its tests are skipped: ${whyNot}.`);
+
   const typesAreRight = (await run('tsc', ['--noEmit'])) === 0;
 
   const folder = mkdtempSync(join(tmpdir(), 'firekeeper-report-'));
@@ -54,6 +60,13 @@ async function runTests(named: readonly string[]): Promise<number> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Null: there is one. A host may refuse it though it is installed, in CI too. */
+async function whyNoSandbox(): Promise<string | null> {
+  const baseEnv = { PATH: process.env.PATH ?? '' };
+  const found = await findSandbox({ platform: process.platform, baseEnv, clock: systemClock });
+  return found.kind === 'none' ? found.reason : null;
 }
 
 /** Runs a command to its end, with its output shown and nothing to read. Resolves with its exit code; 1 when a signal ended it. */
