@@ -46,7 +46,8 @@ export type ProjectRecords = {
   ): Promise<Project | null>;
   /**
    * Deletes every row and transcript of a project in state `deleting` but its audit, which ends with
-   * `project_deleted`. False: an update still holds it.
+   * `project_deleted`, and what it cost, which is in the ledger for as long as that is kept. False: an update still
+   * holds it. True as well when there is no such project. Throws for one that is not being deleted.
    */
   purge(id: ProjectId): Promise<boolean>;
 
@@ -174,13 +175,13 @@ export type UpdateQueue = {
 export type UpdateTransaction = {
   readonly update: {
     set(change: UpdateChange): Promise<void>;
-    /** Back to `queued`, in its old place. `givesBackAttempt`: it was not its fault. */
+    /** Back to `queued`, in its old place. `givesBackAttempt`: it was not its fault, and it is as if not begun. */
     requeue(wait: {
       readonly notBefore: Instant;
       readonly reason: WaitReason;
       readonly givesBackAttempt: boolean;
     }): Promise<void>;
-    /** Ends it; with the terminal event. Throws when it has ended already. */
+    /** Ends it; with the terminal event. Throws when it has ended already; what is committed can only be completed. */
     end(end: {
       readonly status: 'completed' | 'failed' | 'cancelled';
       readonly error: UpdateError | null;
@@ -188,8 +189,9 @@ export type UpdateTransaction = {
     }): Promise<void>;
   };
   readonly steps: {
-    /** With its event. */
+    /** With the event `step.started`. One that begins again in the same attempt starts over. */
     begin(kind: StepKind, inputSession: SessionId | null, checkpoint: Checkpoint): Promise<void>;
+    /** With the event `step.finished`. The checkpoint is added to that of the beginning. */
     end(
       kind: StepKind,
       state: Exclude<Step['state'], 'running'>,
@@ -199,17 +201,20 @@ export type UpdateTransaction = {
     interrupt(): Promise<void>;
   };
   readonly runs: {
+    /** Of a session that has begun. */
     begin(run: Pick<Run, 'purpose' | 'mode' | 'sessionId'>): Promise<RunId>;
+    /** Once; what it took goes into the ledger as well. */
     end(
       id: RunId,
       end: Omit<Run, 'id' | 'updateId' | 'purpose' | 'mode' | 'sessionId' | 'startedAt' | 'finishedAt'>,
     ): Promise<void>;
   };
   readonly sessions: {
-    /** A provisional one, before its process starts. */
+    /** A provisional one, before its process starts; the audit has it as `created`. */
     begin(
       session: Pick<ProjectSession, 'sessionId' | 'parentId' | 'origin' | 'agentVersion' | 'model'>,
     ): Promise<void>;
+    /** Provisional or active → active; the audit has it as `confirmed`. */
     confirm(
       id: SessionId,
       seen: { readonly settledEntry: EntryId; readonly tree: TreeId; readonly contextTokens: number | null },
@@ -237,7 +242,10 @@ export type UpdateTransaction = {
     ): Promise<void>;
   };
   readonly head: {
-    /** Only while its revision is the expected one, else throws; the session that it leaves is `superseded`. */
+    /**
+     * Only while its revision is the expected one, else throws; an active session that it leaves is `superseded`. The
+     * audit has both.
+     */
     move(expected: number, to: Partial<Omit<Head, 'revision'>>): Promise<Head>;
   };
   readonly events: {
