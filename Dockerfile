@@ -12,7 +12,7 @@ RUN printf '%s\n' "$(uname -sm) $(cksum < package-lock.json)" > node_modules/.pr
 FROM debian:bookworm-slim
 # tini, as the first process, takes in the orphans that agents' tools leave behind.
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ca-certificates git tini \
+  && apt-get install -y --no-install-recommends bubblewrap ca-certificates git socat tini \
   && rm -rf /var/lib/apt/lists/*
 # The user and group of Campfire's own image, so that its storage can be read.
 RUN groupadd --gid 1000 firekeeper \
