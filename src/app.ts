@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import type { Agents } from './agent/agent.ts';
+import { type Agents, probeSandbox } from './agent/agent.ts';
 import { type OfflineModel, startOfflineModel } from './agent/offline/offline-model.ts';
 import { buildArrival } from './app/arrival.ts';
 import { buildEngine, endpointOf, rewarmSome } from './app/engine.ts';
@@ -64,11 +64,12 @@ async function build(config: Config, ground: Ground): Promise<App> {
   const { clock, closers, log } = ground;
   const telemetry: Telemetry = { log, metrics: makeMetrics() };
   const { store, lock } = await openStore(config, { ...ground, telemetry });
-  const bots = await openBots(config, ground);
+  const sandbox = await probeSandbox(config.agentEnv.PATH ?? '');
+  const bots = await openBots(config, ground, sandbox);
   const { chat, rooms, roomEvents } = await openChat(config, { ...ground, telemetry, store, bots });
   const offlineModel = config.model.kind === 'offline' ? await startOfflineModel({ clock }) : null;
   closers.push(() => offlineModel?.close());
-  const parts = { ...ground, telemetry, store, bots, chat, offlineModel };
+  const parts = { ...ground, telemetry, store, bots, chat, offlineModel, sandbox };
   const engine = await buildEngine(config, parts);
   const { agents, sessions, sender, queue, turnEvents } = engine;
   const projects = buildProjects(config, engine, parts);

@@ -24,7 +24,7 @@ export async function readSpec(model: ModelEndpoint): Promise<AgentSpec> {
   };
   const bots = await makeBots({
     dirs: config.botsDirs,
-    defaults: { ...defaults, keys: {}, defaultKey: null },
+    defaults: { ...defaults, keys: {}, defaultKey: null, noShell: null },
     clock: systemClock,
     log: makeLog({ level: 'error', pretty: false }),
   });

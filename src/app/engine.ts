@@ -1,7 +1,7 @@
 /** Builds what runs turns: agents, sessions, queue, sender. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Agents, ModelEndpoint } from '../agent/agent.ts';
+import type { Agents, ModelEndpoint, SandboxProbe } from '../agent/agent.ts';
 import { makeClaudeAgents, SDK_VERSION } from '../agent/claude/claude.ts';
 import type { OfflineModel } from '../agent/offline/offline-model.ts';
 import { type Bus, makeBus } from '../base/bus.ts';
@@ -33,7 +33,11 @@ const STARTS_AT_ONCE = 2;
 /** A second endpoint answers sooner than the first one gets well. */
 const RETRIES_BEFORE_FALLBACK = 1;
 
-export type EngineDeps = ChatDeps & { readonly chat: Chat; readonly offlineModel: OfflineModel | null };
+export type EngineDeps = ChatDeps & {
+  readonly chat: Chat;
+  readonly offlineModel: OfflineModel | null;
+  readonly sandbox: SandboxProbe;
+};
 
 /** From a waiting message to a reply that is owed, and out. */
 export async function buildEngine(config: Config, deps: EngineDeps) {
@@ -133,6 +137,7 @@ async function openAgents(
     registry: store.agents,
     baseEnv: config.agentEnv,
     startsAtOnce: STARTS_AT_ONCE,
+    ...(deps.sandbox.kind === 'works' ? { shell: { secretFolders: config.botsDirs } } : {}),
     ...(deps.agentExecutable === undefined ? {} : { executable: deps.agentExecutable }),
     clock,
     ...telemetry,
@@ -160,8 +165,9 @@ function withCacheFiles(
   return {
     ...sessions,
     async forget(conversation) {
-      await sessions.forget(conversation);
+      const unanswered = await sessions.forget(conversation);
       files.changed(conversation);
+      return unanswered;
     },
   };
 }

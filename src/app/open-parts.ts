@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SandboxProbe } from '../agent/agent.ts';
 import { type Bus, makeBus } from '../base/bus.ts';
 import { parseConversationKey } from '../base/conversation.ts';
 import { BUILTIN_CHAT, type ChatName, chatName } from '../base/terms.ts';
@@ -45,10 +46,16 @@ function openDatabase(
   return openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
 }
 
-export async function openBots(config: Config, { clock, closers, log }: Ground): Promise<Bots> {
+export async function openBots(
+  config: Config,
+  { clock, closers, log }: Ground,
+  sandbox: SandboxProbe,
+): Promise<Bots> {
   const { language, defaultModel: model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs } = config;
   const keys = { keys: config.botKeys, defaultKey: config.botKey };
-  const defaults = { language, model, sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs, ...keys };
+  const noShell = sandbox.kind === 'missing' ? sandbox.reason : null;
+  const rules = { sessionScope, sessionTtlMs, doubleTexting, turnTimeoutMs };
+  const defaults = { language, model, ...rules, ...keys, noShell };
   const bots = await makeBots({ dirs: config.botsDirs, defaults, clock, log });
   closers.push(() => bots.close());
   return bots;

@@ -64,6 +64,8 @@ export type BotDefaults = {
   readonly keys: Readonly<Record<string, string>>;
   /** `BOT_KEY`: the default bot's, when nothing else names one for it. */
   readonly defaultKey: string | null;
+  /** Why no bot is given Bash on this host, as the end of a sentence; null: those that list it are. */
+  readonly noShell: string | null;
 };
 
 export type BotsDeps = {

@@ -14,6 +14,7 @@ const DEFAULTS: BotDefaults = {
   turnTimeoutMs: 180_000,
   keys: {},
   defaultKey: null,
+  noShell: 'there is no sandbox',
 };
 
 const build = (file: object, prompt: string | null = null, defaults = DEFAULTS) =>
@@ -175,7 +176,7 @@ describe('the prompt', () => {
 });
 
 test.each([
-  [{ tools: { builtin: ['Read', 'Bash'] } }, ['tools.builtin: Bash is not given: a shell']],
+  [{ tools: { builtin: ['Read', 'Bash'] } }, ['tools.builtin: Bash is not given: there is no sandbox']],
   [{ tools: { builtin: ['Skill', 'Teleport'] } }, ['Skill is not given', 'Teleport is not given']],
   [
     { tools: { campfire: ['save_file'], skills: [] } },
@@ -206,6 +207,14 @@ test.each([
 
 test('a refused tool is not given', () => {
   expect(build({ tools: { builtin: ['Bash', 'Read', 'Read'] } }).bot.builtinTools).toEqual(['Read']);
+});
+
+test('Bash is given where there is a sandbox for it, and only to whom lists it', () => {
+  const defaults = { ...DEFAULTS, noShell: null };
+  const { bot, notes } = build({ tools: { builtin: ['Bash', 'Task'] } }, null, defaults);
+  expect(bot.builtinTools).toEqual(['Bash']);
+  expect(notes.map(({ reason }) => reason)).toEqual(['Task is not given: this version has no sub-agents']);
+  expect(build({}, null, defaults).bot.builtinTools).not.toContain('Bash');
 });
 
 test('without a bot file there is Firekeeper itself', () => {

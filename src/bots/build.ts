@@ -19,7 +19,7 @@ export type BuiltBot = { readonly bot: Bot; readonly notes: readonly FieldNote[]
 export function buildBot(file: BotFile, prompt: string | null, defaults: BotDefaults): BuiltBot {
   const notes: FieldNote[] = [...findWithoutEffect(file)];
   const language = chooseLanguage(file, defaults, notes);
-  const tools = chooseTools(file);
+  const tools = chooseTools(file, defaults.noShell);
   const mcp = chooseMcpServers(file);
   const id = botId(file.bot_id);
   const name = file.display_name ?? file.name ?? file.bot_id;

@@ -13,6 +13,7 @@ const DEFAULTS: BotDefaults = {
   turnTimeoutMs: 1,
   keys: {},
   defaultKey: null,
+  noShell: null,
 };
 
 const bot = (file: BotFile): Bot => buildBot(file, null, DEFAULTS).bot;

@@ -21,12 +21,21 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
 };
 
 /** Built-in tools that a bot can be given; what it reads and writes stays in its own working directory. */
-const GIVEN = ['Read', 'Write', 'Edit', 'NotebookEdit', 'Grep', 'Glob', 'WebSearch', 'WebFetch', 'TodoWrite'];
+const GIVEN: readonly string[] = [
+  'Read',
+  'Write',
+  'Edit',
+  'NotebookEdit',
+  'Grep',
+  'Glob',
+  'WebSearch',
+  'WebFetch',
+  'TodoWrite',
+];
 /** What a bot whose file lists none is given: it can look things up and change nothing. */
 const UNLESS_LISTED = ['Read', 'Grep', 'Glob', 'WebSearch', 'WebFetch'];
 
 const REFUSED: Readonly<Record<string, string>> = {
-  Bash: 'a shell would reach what the server’s user reaches',
   Task: 'this version has no sub-agents',
   Agent: 'this version has no sub-agents',
   Skill: 'this version has no skills',
@@ -38,23 +47,32 @@ export function findWithoutEffect(file: BotFile): readonly FieldNote[] {
   );
 }
 
-/** The built-in tools to give, in the order of the file, and what is not given by name. */
-export function chooseTools(file: BotFile): {
+/** The built-in tools to give, in the order of the file, and what is not given by name. `noShell`: why Bash is not. */
+export function chooseTools(
+  file: BotFile,
+  noShell: string | null,
+): {
   readonly builtin: readonly string[];
   readonly notes: readonly FieldNote[];
 } {
   const { builtin, ...groups } = file.tools ?? {};
   const listed = [...new Set(builtin ?? UNLESS_LISTED)];
-  const refused = listed.filter((name) => !GIVEN.includes(name));
+  const isGiven = (name: string) => GIVEN.includes(name) || (name === 'Bash' && noShell === null);
+  const refused = listed.filter((name) => !isGiven(name));
   const notes = refused.map((name) => ({
     field: 'tools.builtin',
-    reason: `${name} is not given: ${REFUSED[name] ?? 'this version knows no such tool'}`,
+    reason: `${name} is not given: ${whyNot(name, noShell)}`,
   }));
   const legacy = file.tools === undefined && file.tools_enabled ? { tools_enabled: file.tools_enabled } : {};
   for (const [field, names] of [...Object.entries(prefixed(groups)), ...Object.entries(legacy)]) {
     if (names.length > 0) notes.push({ field, reason: `this version does not give ${names.join(', ')}` });
   }
-  return { builtin: listed.filter((name) => GIVEN.includes(name)), notes };
+  return { builtin: listed.filter(isGiven), notes };
+}
+
+function whyNot(name: string, noShell: string | null): string {
+  if (name === 'Bash' && noShell !== null) return noShell;
+  return REFUSED[name] ?? 'this version knows no such tool';
 }
 
 /** The declared servers; the predecessor's list of names stood for servers of its own, which are not here. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeTempFolder } from '../../test/setup/temp.ts';
 import type { AgentProbe } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
@@ -238,6 +238,7 @@ describe('doctor', () => {
       'Data folder: ok',
       'Claude process: ok',
       'Model endpoint: ok',
+      'Sandbox for Bash: ok',
       'Campfire: ok',
       'Bot default: ok',
       'Bot file: warning',
@@ -282,6 +283,28 @@ describe('doctor', () => {
     const found = await examine(variables, probe);
     expect(found.states).toContain(line);
     expect(found.code).toBe(code);
+  });
+
+  test('a bot that lists Bash has it where there is a sandbox, and else a reason', async () => {
+    vi.stubEnv('PATH', cwd);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    mkdirSync(join(cwd, 'bots'));
+    writeFileSync(join(cwd, 'bots/a.json'), '{"bot_id":"a","default":true,"tools":{"builtin":["Bash"]}}');
+    const { report } = await examine({ BOTS_DIRS: 'bots' }, { kind: 'answered' });
+    const reason = 'its sandbox needs bubblewrap and socat, not installed here';
+    const detailOf = (name: string) =>
+      report.checks.find((check: { name: string }) => check.name === name)?.detail;
+    if (process.platform !== 'linux') return;
+    expect(detailOf('Sandbox for Bash')).toBe(`no bot is given Bash: ${reason}`);
+    expect(detailOf('Bot file')).toContain(`tools.builtin: Bash is not given: ${reason}`);
+    expect(detailOf('Bot a')).toContain('tools none');
+
+    for (const program of ['bwrap', 'socat'])
+      writeFileSync(join(cwd, program), '#!/bin/sh\n:\n', { mode: 0o755 });
+    const again = await examine({ BOTS_DIRS: 'bots' }, { kind: 'answered' });
+    expect(again.report.checks).toContainEqual(
+      expect.objectContaining({ name: 'Bot a', detail: expect.stringContaining('tools Bash') }),
+    );
   });
 
   test.each([

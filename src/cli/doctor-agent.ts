@@ -1,4 +1,4 @@
-import type { AgentProbe } from '../agent/agent.ts';
+import type { AgentProbe, SandboxProbe } from '../agent/agent.ts';
 import { type Clock, within } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
 import type { Bots } from '../bots/bots.ts';
@@ -12,6 +12,15 @@ export type DoctorChecks = { probeAgent(): Promise<AgentProbe>; probeChat(bots: 
 export type ChatProbe = 'readable' | 'unreadable' | 'unreachable' | null;
 
 const PROBE_LIMIT_MS = 120_000;
+
+/** Nothing is wrong with a host that has none, unless a bot lists Bash: then its file has a warning too. */
+export function checkSandbox(sandbox: SandboxProbe): Check {
+  const name = 'Sandbox for Bash';
+  if (sandbox.kind === 'works')
+    return { name, state: 'ok', detail: 'works: bots that list Bash have it', advice: null };
+  const advice = 'docs/installing.md says what gives bots that list Bash one.';
+  return { name, state: 'ok', detail: `no bot is given Bash: ${sandbox.reason}`, advice };
+}
 
 /** Two lines of one probe: whether the Claude process starts, and whether the model answers it. */
 export async function checkAgent(

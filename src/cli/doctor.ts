@@ -1,7 +1,8 @@
+import { probeSandbox } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
 import { type Config, type ConfigLine, describeConfig, loadConfig } from '../config.ts';
 import type { CliDeps, Command } from './command.ts';
-import { checkAgent } from './doctor-agent.ts';
+import { checkAgent, checkSandbox } from './doctor-agent.ts';
 import { checkBots } from './doctor-bots.ts';
 import { checkCampfire, checkCampfireFiles, checkCatchUp } from './doctor-campfire.ts';
 import { type Check, checkDataDir, checkNode } from './doctor-checks.ts';
@@ -39,13 +40,15 @@ async function examine(
   showSecrets: boolean,
   deps: CliDeps,
 ): Promise<Report> {
-  const bots = await readBots(config);
+  const sandbox = await probeSandbox(config.agentEnv.PATH ?? '');
+  const bots = await readBots(config, sandbox.kind === 'missing' ? sandbox.reason : null);
   const probes = await deps.doctorChecks(config);
   const checks = [
     checkNode(process.version),
     checkDataDir(config.dataDir),
     ...(await checkDatabase(config, systemClock)),
     ...(await checkAgent(config, probes, systemClock)),
+    checkSandbox(sandbox),
     await checkCampfire(config, systemClock),
     ...checkCampfireFiles(config),
     ...checkCatchUp(config, (await probes?.probeChat(bots)) ?? null),

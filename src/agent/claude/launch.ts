@@ -63,7 +63,7 @@ export async function prepareLaunch(
   const marks = { ownerId: deps.ownerId, agentId: id };
   return {
     options: {
-      ...toOptions(spec, transcript, shell === null ? null : toSandbox(spec, shell)),
+      ...toOptions(spec, transcript, shell === null ? null : toSandbox(spec, deps.homes, shell)),
       env: toEnvironment({
         base: deps.baseEnv,
         spec,

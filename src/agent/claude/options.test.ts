@@ -33,7 +33,7 @@ describe('toOptions', () => {
   });
 
   it('gives Bash where there is a sandbox for it, and never around it', () => {
-    const sandbox = toSandbox(spec, { secretFolders: ['/usr/share/our-data'] });
+    const sandbox = toSandbox(spec, '/usr/share/our-data/agents', { secretFolders: ['/usr/our-bots'] });
     const options = toOptions(spec, { kind: 'new', sessionId }, sandbox);
     expect(options.tools).toEqual(['Read', 'Bash', 'WebFetch']);
     expect(options.sandbox).toMatchObject({
@@ -44,7 +44,7 @@ describe('toOptions', () => {
     });
     const { denyRead, allowRead } = sandbox.filesystem ?? {};
     expect(denyRead).toEqual(
-      expect.arrayContaining(['/home', '/tmp', '/var', '/etc', '/usr/share/our-data']),
+      expect.arrayContaining(['/home', '/tmp', '/var', '/etc', '/usr/share/our-data', '/usr/our-bots']),
     );
     expect(denyRead).not.toContain('/usr');
     expect(allowRead).toContain('/etc/passwd');

@@ -1,20 +1,22 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { SandboxSettings } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentSpec } from '../agent.ts';
 
 /** What agents with Bash are given. */
 export type Shell = {
-  /** Folders that no command reads, though they may lie among the system's own. */
+  /** Besides the data folder: what no command reads, though it may lie among the system's own folders. */
   readonly secretFolders: readonly string[];
 };
 
 /**
  * The walls around an agent's commands: they read system programs and their own working directory, write the latter
- * and a folder for temporary files, reach no network, and see no credential. What is not named here is empty to them.
+ * and a folder for temporary files, reach no network, and see no credential. What is not named here is empty to them,
+ * the data folder (which the homes lie in) wherever it is.
  */
 export function toSandbox(
   spec: Pick<AgentSpec, 'env' | 'endpoint'>,
+  homes: string,
   { secretFolders }: Shell,
 ): SandboxSettings {
   const others = readdirSync('/').filter((name) => !SYSTEM.has(name));
@@ -25,7 +27,7 @@ export function toSandbox(
     autoAllowBashIfSandboxed: true,
     network: { allowedDomains: [], strictAllowlist: true, allowAllUnixSockets: false },
     filesystem: {
-      denyRead: [...others.map((name) => join('/', name)), '/etc', ...secretFolders],
+      denyRead: [...others.map((name) => join('/', name)), '/etc', dirname(homes), ...secretFolders],
       allowRead: OF_ETC.map((name) => join('/etc', name)).filter((path) => existsSync(path)),
     },
     credentials: { envVars: hiddenVariables(spec).map((name) => ({ name, mode: 'deny' })) },
