@@ -61,11 +61,12 @@ async function buildFolder(
 ): Promise<Omit<OpenFolder, 'close'>> {
   const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
   /** What a server's sessions do, where no process lives. */
-  async function forget(conversation: ConversationKey): Promise<void> {
+  async function forget(conversation: ConversationKey): Promise<number> {
     const lease = await store.leases.seize(conversation);
-    await store.sessions.forget(lease);
+    const unanswered = await store.sessions.forget(lease);
     await workspaces.delete(conversation);
     await store.leases.release(lease);
+    return unanswered;
   }
 
   // Who may read the folder may ask: nobody has to log in, and nothing listens.
@@ -84,7 +85,13 @@ async function buildFolder(
       owed: () => {},
       collectFacts: makeCollectFacts({ agents: { census: async () => [] }, queue: NO_QUEUE }),
       turns: store.turns,
-      forget: makeForget({ records: store.sessions, sessions: { forget }, queue: NO_QUEUE }),
+      // Nobody in a room waits for a server that is down.
+      forget: makeForget({
+        records: store.sessions,
+        sessions: { forget },
+        queue: NO_QUEUE,
+        tellStopped: async () => {},
+      }),
       queue: NO_QUEUE,
       compact: async () => 'not-available',
       wake: () => {},

@@ -2,6 +2,7 @@ import { makeForget } from '../api/forget.ts';
 import { noticeOf } from '../bots/bots.ts';
 import { makeAcceptMessage, makeSteering, parseCommand } from '../commands/commands.ts';
 import type { Config } from '../config.ts';
+import { makeRemark } from '../turn/turn.ts';
 import { makeOverloadGuard } from '../webhook/webhook.ts';
 import type { buildEngine, EngineDeps } from './engine.ts';
 
@@ -11,7 +12,13 @@ type Engine = Awaited<ReturnType<typeof buildEngine>>;
 export function buildArrival(config: Config, engine: Engine, deps: EngineDeps) {
   const { sessions, sender, queue, people } = engine;
   const { clock, log, telemetry, store, bots, chat } = deps;
-  const forget = makeForget({ records: store.sessions, sessions, queue });
+  const remark = makeRemark({ outbox: store.outbox, bots, noticeText: noticeOf, owed: sender.wake });
+  const forget = makeForget({
+    records: store.sessions,
+    sessions,
+    queue,
+    tellStopped: (conversation) => remark(conversation, 'stopped', null),
+  });
   const steering = makeSteering({
     queue,
     sessions,
@@ -20,7 +27,8 @@ export function buildArrival(config: Config, engine: Engine, deps: EngineDeps) {
     ledger: store.ledger,
     bots,
     clock,
-    forget: forget.conversation,
+    // Whoever gave the command is answered.
+    forget: (conversation) => forget.conversation(conversation, 'told'),
     onCompacted: (conversation, outcome) =>
       log.info({ conversation, outcome: outcome instanceof Error ? outcome.message : outcome }, 'compacted'),
   });

@@ -62,9 +62,10 @@ export type SessionRecords = {
   booked(lease: Lease, sessionId: SessionId, booking: Booking): Promise<void>;
   /**
    * Ends all the conversation's records as `forgotten`, deletes their transcripts, blanks the text of its inbox and
-   * outbox rows and buries its unfinished messages as `stopped`; one transaction, under a lease just seized.
+   * outbox rows and buries its unfinished messages as `stopped`, which are counted; one transaction, under a lease just
+   * seized.
    */
-  forget(lease: Lease): Promise<void>;
+  forget(lease: Lease): Promise<number>;
   /** Current records of the conversations, newest use first. */
   list(limit: number): Promise<readonly SessionRecord[]>;
   /** Conversations with anything to forget, of one room or all. */
@@ -138,8 +139,8 @@ export type Sessions = {
   open(plan: SessionPlan): Promise<OpenSession>;
   /** The stored session could not be resumed: the next plan is cold. */
   lose(plan: SessionPlan): Promise<void>;
-  /** Ends the process and deletes everything that the conversation remembers. */
-  forget(conversation: ConversationKey): Promise<void>;
+  /** Ends the process and deletes everything that the conversation remembers; how many messages that left unanswered. */
+  forget(conversation: ConversationKey): Promise<number>;
   /** Resumes the conversation ahead of its next message, where there is room; false: nothing was started. */
   rewarm(lease: Lease, bot: Bot): Promise<boolean>;
   /** Shortens what the conversation's live process remembers. */

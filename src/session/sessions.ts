@@ -34,10 +34,11 @@ export function makeSessions(deps: SessionDeps): Sessions {
     async forget(conversation) {
       const lease = await deps.leases.seize(conversation);
       await live.close(conversation);
-      await deps.records.forget(lease);
+      const unanswered = await deps.records.forget(lease);
       await models.set(conversation, null);
       await deps.deleteWorkspace(conversation);
       await deps.leases.release(lease);
+      return unanswered;
     },
 
     model: models,

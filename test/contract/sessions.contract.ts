@@ -132,7 +132,7 @@ export function sessionsContract(make: MakeStoreUnderTest): void {
         await store.transcripts.append(lease, current.sessionId, null, [{ type: 'user', uuid: 'c' }]);
         await store.leases.release(lease);
         if (room === 1) {
-          await store.sessions.forget(await store.leases.seize(conversationIn(1)));
+          expect(await store.sessions.forget(await store.leases.seize(conversationIn(1)))).toBe(1);
           for (const { sessionId } of [former, current]) {
             expect(await store.transcripts.load(sessionId, null)).toBeNull();
             expect(await store.transcripts.subpaths(sessionId)).toEqual([]);

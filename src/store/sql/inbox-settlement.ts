@@ -30,13 +30,14 @@ export function makeInboxSettlement(trx: Tx, lease: Lease, clock: Clock): InboxS
 }
 
 /** Ends every unfinished message of a forgotten conversation and blanks the text of all of them. */
-export async function forgetMessages(trx: Tx, conversation: ConversationKey, now: Instant): Promise<void> {
+export async function forgetMessages(trx: Tx, conversation: ConversationKey, now: Instant): Promise<number> {
   const stopped: BuryReason = 'stopped';
-  await trx
+  const ended = await trx
     .updateTable('inbox')
     .set({ state: 'buried', outcome: stopped, ended_at: now })
     .where('conversation', '=', conversation)
     .where('ended_at', 'is', null)
+    .returning('id')
     .execute();
   await trx
     .updateTable('inbox')
@@ -44,4 +45,5 @@ export async function forgetMessages(trx: Tx, conversation: ConversationKey, now
     .where('conversation', '=', conversation)
     .where('text', '!=', '')
     .execute();
+  return ended.length;
 }

@@ -70,7 +70,7 @@ export function makeSessionRecords(database: Database, clock: Clock, holder: str
     forget(lease) {
       return database.write(async (trx) => {
         await checkFence(trx, lease, holder);
-        await forgetConversation(trx, lease.conversation, clock);
+        return forgetConversation(trx, lease.conversation, clock);
       });
     },
 
@@ -138,7 +138,7 @@ async function book(trx: Tx, lease: Lease, sessionId: SessionId, { usage, at }: 
 }
 
 /** Nothing of what was said stays: no transcript, no text of a message, none of a reply. Keys and figures do. */
-async function forgetConversation(trx: Tx, conversation: ConversationKey, clock: Clock): Promise<void> {
+async function forgetConversation(trx: Tx, conversation: ConversationKey, clock: Clock): Promise<number> {
   const now = clock.now();
   await trx
     .deleteFrom('transcript_entries')
@@ -152,8 +152,8 @@ async function forgetConversation(trx: Tx, conversation: ConversationKey, clock:
     .where('conversation', '=', conversation)
     .where('state', '!=', 'forgotten')
     .execute();
-  await forgetMessages(trx, conversation, now);
   await forgetReplies(trx, conversation, now);
+  return forgetMessages(trx, conversation, now);
 }
 
 function currentOf(trx: Tx, lease: Lease) {
