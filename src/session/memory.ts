@@ -1,5 +1,5 @@
 import type { AgentCensus } from '../agent/agent.ts';
-import type { BotId } from '../base/terms.ts';
+import type { BotId, ConversationKey } from '../base/terms.ts';
 import { decideEviction, type EvictionDecision } from './decide-eviction.ts';
 import type { LiveAgent } from './live-agents.ts';
 
@@ -38,9 +38,9 @@ export function makeMemory(deps: MemoryDeps): Memory {
     async decide(live, starting, wanted) {
       const census = await deps.census();
       const measured = new Map(census.map(({ id, rssMb }) => [id, rssMb]));
-      // Spares are nobody's, and hold memory all the same.
-      const spares = census.filter(({ conversation }) => conversation === null);
-      const sparesMb = spares.reduce((sum, { rssMb }) => sum + (rssMb ?? FIRST_GUESS_MB), 0);
+      // They are not ours to end, and hold memory all the same.
+      const others = census.filter(({ conversation }) => conversation === null || isProject(conversation));
+      const othersMb = others.reduce((sum, { rssMb }) => sum + (rssMb ?? FIRST_GUESS_MB), 0);
       const agents = live.map((entry) => {
         const { agent, botId, busy, turns, record } = entry;
         const memoryMb = measured.get(agent.id) ?? null;
@@ -52,7 +52,7 @@ export function makeMemory(deps: MemoryDeps): Memory {
       const startingMb = starting.reduce((sum, bot) => sum + usualOf(bot), 0);
       return decideEviction({
         agents,
-        starting: { count: starting.length, memoryMb: startingMb + sparesMb },
+        starting: { count: starting.length, memoryMb: startingMb + othersMb },
         budgetMb: deps.limits.budgetMb,
         mostAgents: deps.limits.mostLive,
         wantedMb: wanted === null ? 0 : usualOf(wanted),
@@ -61,6 +61,11 @@ export function makeMemory(deps: MemoryDeps): Memory {
       });
     },
   };
+}
+
+/** The key of a project, under which the agents of its updates stand: no chat has this name. */
+function isProject(conversation: ConversationKey): boolean {
+  return conversation.startsWith('project:');
 }
 
 function smooth(usualMb: number | null, measuredMb: number): number {
