@@ -5,6 +5,7 @@ import { leasesContract } from './leases.contract.ts';
 import { ledgerContract } from './ledger.contract.ts';
 import { outboxContract } from './outbox.contract.ts';
 import { overflowContract } from './overflow.contract.ts';
+import { projectsContract } from './projects.contract.ts';
 import { projectsQueueContract } from './projects-queue.contract.ts';
 import { retentionContract } from './retention.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
@@ -27,5 +28,6 @@ export const CONTRACTS: Readonly<Record<string, (make: MakeStoreUnderTest) => vo
   'small stores': smallStoresContract,
   views: viewsContract,
   retention: retentionContract,
+  projects: projectsContract,
   'the queue of updates': projectsQueueContract,
 };

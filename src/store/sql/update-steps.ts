@@ -1,4 +1,4 @@
-import type { Checkpoint, UpdateTransaction } from '../../projects/projects.ts';
+import { type Checkpoint, PROGRESS, type UpdateTransaction } from '../../projects/projects.ts';
 import { toCheckpoint } from './update-rows.ts';
 import type { UpdateScope } from './update-scope.ts';
 
@@ -37,7 +37,7 @@ export function makeUpdateSteps(scope: UpdateScope): UpdateTransaction['steps'] 
         .onConflict((conflict) => conflict.columns(['update_id', 'kind', 'attempt']).doUpdateSet(begun))
         .execute();
       await trx.updateTable('updates').set({ step: kind }).where('id', '=', update.id).execute();
-      await scope.event('step.started', null, { step: kind });
+      await scope.event('step.started', PROGRESS[kind], { step: kind });
     },
 
     async end(kind, state, { outputSession, checkpoint }) {
