@@ -132,6 +132,35 @@ describe('a turn that fails', () => {
     expect(house.texts()).toEqual(['one', 'two', 'one']);
   });
 
+  it('again and again is tried more and more seldom, at least once a minute, until one ends well', async () => {
+    const house = makeQueueHouse();
+    house.queue.start();
+    await house.accept(lobby, 'one');
+    const triedWithin = async (seconds: number) => {
+      const before = house.turns.length;
+      for (let second = 0; second < seconds; second += 1) {
+        house.turns.at(-1)?.fail(new Error('a bug'));
+        await house.clock.advance(POLL_MS);
+      }
+      return house.turns.length - before;
+    };
+    expect(await triedWithin(60)).toBeLessThan(10);
+    expect(await triedWithin(600)).toBeLessThan(25);
+    expect(await triedWithin(62)).toBeGreaterThanOrEqual(1);
+    await house.accept(kitchen, 'two');
+    expect(house.texts().at(-1)).toBe('two');
+    house.turns.at(-1)?.end();
+
+    while (house.texts().at(-1) === 'two') await house.clock.advance(POLL_MS);
+    house.turns.at(-1)?.end();
+    await house.settle();
+    await house.accept(lobby, 'three');
+    expect(house.texts().at(-1)).toBe('three');
+    house.turns.at(-1)?.fail(new Error('a bug'));
+    await house.clock.advance(POLL_MS);
+    expect(house.texts().slice(-2)).toEqual(['three', 'three']);
+  });
+
   it('because its lease was lost is counted as fenced out', async () => {
     const house = makeQueueHouse();
     await house.accept(lobby, 'one');

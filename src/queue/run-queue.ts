@@ -7,6 +7,7 @@ import { makeHolds } from './holds.ts';
 import { makeJobs } from './jobs.ts';
 import type { Queue, QueueDeps } from './queue.ts';
 import { type Active, runConversation } from './run-conversation.ts';
+import { makeTroubles } from './troubles.ts';
 
 /** Conversations that one poll looks at. */
 const POLL_LIMIT = 200;
@@ -17,6 +18,8 @@ const POLL_LIMIT = 200;
  *   (absent) ──wake──▶ pending ──pump──▶ active ──released, nothing more──▶ (absent)
  *                         ▲                │
  *                         └─ more waiting ─┘
+ *
+ * One whose round threw goes back to `absent`, and is not begun again before its back-off is over.
  */
 export function makeQueue(deps: QueueDeps): Queue {
   const { clock, limits } = deps;
@@ -24,6 +27,7 @@ export function makeQueue(deps: QueueDeps): Queue {
   const active = new Map<ConversationKey, Active>();
   const jobs = makeJobs();
   const holds = makeHolds(pump);
+  const troubles = makeTroubles(clock);
   let draining = false;
   const polling = new AbortController();
   let polled: Promise<void> = Promise.resolve();
@@ -69,8 +73,8 @@ export function makeQueue(deps: QueueDeps): Queue {
   function pump(): void {
     for (const conversation of pending) {
       if (draining || active.size >= limits.atOnce) return;
-      // One that is being released, or held, stays pending; its end pumps again.
-      if (active.has(conversation) || holds.has(conversation)) continue;
+      // One that is being released, or held, stays pending; its end pumps again. So does the poll, for one in trouble.
+      if (active.has(conversation) || holds.has(conversation) || troubles.isWaiting(conversation)) continue;
       pending.delete(conversation);
       begin(conversation);
     }
@@ -91,10 +95,18 @@ export function makeQueue(deps: QueueDeps): Queue {
       isHalted: (one) => draining || holds.has(one),
       onRenewFailed: (error) => failed(conversation, error),
     })
-      .catch((error) => {
-        failed(conversation, error);
-        return false;
-      })
+      .then(
+        (more) => {
+          troubles.clear(conversation);
+          return more;
+        },
+        (error) => {
+          // Who took the lease looks after the conversation.
+          const isNews = error instanceof LeaseLost || troubles.failed(conversation);
+          if (isNews) failed(conversation, error);
+          return false;
+        },
+      )
       .then((more) => {
         active.delete(conversation);
         if (more || jobs.has(conversation)) pending.add(conversation);
@@ -182,6 +194,6 @@ function reportFailure(conversation: ConversationKey, thrown: unknown, { metrics
   else
     log.error(
       { conversation, error: error.message, stack: error.stack },
-      'a turn failed and will be tried again',
+      'a turn failed and will be tried again, more and more seldom',
     );
 }
