@@ -46,8 +46,7 @@ export type ApiDeps = Telemetry &
     readonly stats: Stats;
     readonly forget: Forget;
     readonly turns: Pick<TurnStore, 'recent'>;
-    /** Null: this server has no project updates. */
-    readonly projects: Projects | null;
+    readonly projects: Projects;
     readonly clock: Clock;
   };
 
@@ -76,7 +75,7 @@ export function apiRoutes(deps: ApiDeps): FastifyPluginAsync {
       cacheControl: false,
     });
 
-    if (deps.projects !== null) scope.register(projectRoutes({ ...deps, projects: deps.projects }));
+    scope.register(projectRoutes(deps));
 
     scope.register(async (closed) => {
       closed.addHook('onRequest', deps.login.require);

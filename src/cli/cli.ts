@@ -11,12 +11,17 @@ import {
   CommandFailed,
   type CommandInput,
   type ExitCode,
+  type Terminal,
   UsageError,
 } from './command.ts';
 import { doctor } from './doctor.ts';
 import { importSessionCache } from './import-session-cache.ts';
 import { inboxList, inboxReplay } from './inbox.ts';
 import { moveToPostgres } from './move-to-postgres.ts';
+import { projectList, projectNew, projectToken } from './project-new.ts';
+import { projectReport } from './project-report.ts';
+import { projectRestore, projectUpdate, projectWatch } from './project-update.ts';
+import { projectDiff, projectVersions } from './project-versions.ts';
 import { restore } from './restore.ts';
 import { sessionsList, sessionsReset, sessionsShow } from './sessions.ts';
 import { sessionsExport } from './sessions-export.ts';
@@ -32,6 +37,15 @@ const COMMANDS: readonly Command[] = [
   sessionsExport,
   inboxList,
   inboxReplay,
+  projectNew,
+  projectList,
+  projectUpdate,
+  projectWatch,
+  projectVersions,
+  projectDiff,
+  projectRestore,
+  projectToken,
+  projectReport,
   backup,
   restore,
   importSessionCache,
@@ -120,6 +134,16 @@ function helpOf(command: Command): string {
   return [usage, '', command.summary, '', ...options.map((line) => `  ${line}`)].join('\n');
 }
 
+function terminalOf(stdout: NodeJS.WriteStream): Terminal | null {
+  if (!stdout.isTTY) return null;
+  return {
+    get columns() {
+      return stdout.columns;
+    },
+    write: (text) => void stdout.write(text),
+  };
+}
+
 /** Exit codes of commands reach the shell when nothing is left to do: output is never cut off. */
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   process.exitCode = await runCli(process.argv.slice(2), {
@@ -127,6 +151,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     callerCwd: callersFolder(),
     out: (text) => console.log(text),
     err: (text) => console.error(text),
+    terminal: terminalOf(process.stdout),
     start: async () => (await import('../main.ts')).main(),
     openFolder: async (...asked) => (await import('../data-folder.ts')).openDataFolder(...asked),
     doctorChecks: async (config) => (await import('../doctor.ts')).makeDoctorChecks(config),

@@ -16,12 +16,21 @@ export type CliDeps = {
   out(text: string): void;
   /** To the standard error: what went wrong. */
   err(text: string): void;
+  /** The standard output when it is a terminal that can be drawn on; else null, and lines go to `out`. */
+  readonly terminal?: Terminal | null;
   /** Runs the server until it is told to stop; its exit code. */
   start(): Promise<number>;
   /** The probes that need the whole server's parts; null: this build has none. */
   doctorChecks(config: Config): Promise<DoctorChecks | null>;
   /** Opens the data folder unless another process holds it; `or-new` makes it when there is none. */
   openFolder(config: Config, folder: 'existing' | 'or-new'): Promise<OpenFolderOutcome>;
+};
+
+export type Terminal = {
+  /** As wide as it is now. */
+  readonly columns: number;
+  /** As it is, without a line end. */
+  write(text: string): void;
 };
 
 export type CommandInput = {

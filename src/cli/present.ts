@@ -14,7 +14,7 @@ export function toTable(rows: readonly (readonly string[])[]): string {
 }
 
 /** What other people wrote must not move the cursor. */
-function toShown(text: string): string {
+export function toShown(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '·');
 }
 

@@ -17,7 +17,7 @@ export type Answer = { readonly status: number; readonly body: unknown };
 export type Ask = (question: Question) => Promise<Answer>;
 
 /** A server-sent event; `id` is what the stream goes on after. */
-export type ServerEvent = { readonly id: string; readonly type: string; readonly data: unknown };
+export type ServerEvent = { readonly id: string; readonly type: string; readonly body: unknown };
 
 export type ServerClient = {
   readonly ask: Ask;
@@ -143,9 +143,9 @@ function parseEvent(block: string): ServerEvent | null {
       return name === undefined || value === undefined ? [] : [[name, value] as const];
     }),
   );
-  const data = fields.get('data');
-  if (data === undefined) return null;
-  return { id: fields.get('id') ?? '', type: fields.get('event') ?? 'message', data: JSON.parse(data) };
+  const json = fields.get('data');
+  if (json === undefined) return null;
+  return { id: fields.get('id') ?? '', type: fields.get('event') ?? 'message', body: JSON.parse(json) };
 }
 
 async function readJson(response: Response): Promise<unknown> {

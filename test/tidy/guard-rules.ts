@@ -12,7 +12,7 @@ const DIALLERS: Readonly<Record<string, readonly string[]>> = {
   dgram: ['createSocket'],
 };
 /** Replies go to Campfire through one file; the command line asks the server that it belongs to, and doctor Campfire. */
-const MAY_DIAL = /^src\/(chat\/campfire\/exchange|cli\/(operator|doctor-campfire))\.ts$/;
+const MAY_DIAL = /^src\/(chat\/campfire\/exchange|cli\/(server-client|doctor-campfire))\.ts$/;
 
 const SECRET = /(token|secret|signature|password|botKey)$/i;
 
