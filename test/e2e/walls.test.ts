@@ -1,8 +1,9 @@
 /** What a bot cannot do, asked for with real tool calls: the offline model does whatever a message says. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { probeSandbox } from '../../src/agent/agent.ts';
 import { type OfflineModel, startOfflineModel } from '../../src/agent/offline/offline-model.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { makeBotsFolder, startServer, type TestServer } from './server.ts';
@@ -13,6 +14,8 @@ const SECRETS = {
   ANTHROPIC_API_KEY_FALLBACK: 'sk-fallback-of-the-walls',
 };
 const MARK = 'secret words that no bot may read';
+
+const sandbox = await probeSandbox(process.env.PATH ?? '');
 
 let server: TestServer;
 let model: OfflineModel;
@@ -136,31 +139,65 @@ describe('a bot', () => {
     expect(connections).toBe(0);
   });
 
-  it.each(['Bash', 'BashOutput', 'Task', 'Agent', 'Skill', 'NoSuchTool'])(
-    'has no tool %s, whatever its file lists',
-    async (tool) => {
-      const answer = await use(tool, {
-        command: 'id',
-        description: 'x',
-        prompt: 'x',
-        subagent_type: 'general-purpose',
-      });
-      expect(answer).toContain('was refused or failed');
-      expect(answer).not.toContain('uid=');
-      const offered = model.requests().at(-1)?.tools;
-      expect(JSON.stringify(offered)).toContain('"name":"Read"');
-      expect(JSON.stringify(offered)).not.toContain(`"name":"${tool}"`);
-    },
-  );
+  it.runIf(sandbox.kind === 'works').each<[string, () => string]>([
+    ['read the admin token', () => `cat ${join(server.dataDir, 'admin-token')}`],
+    ['read the database', () => `head -c 15 ${join(server.dataDir, 'firekeeper.sqlite')}`],
+    ['read a file elsewhere', () => `cat ${join(outside, 'secret.txt')}`],
+    ['read the server’s environment', () => `cat /proc/${server.pid}/environ`],
+    [
+      'read any environment',
+      () => 'python3 -c "import glob; [print(open(f).read()) for f in glob.glob(\'/proc/[0-9]*/environ\')]"',
+    ],
+    ['print the key', () => 'echo "key: $ANTHROPIC_API_KEY"; env; set'],
+    [
+      'call the server',
+      () =>
+        `curl -sS -m 3 --noproxy "" ${server.url}/health; curl -sS -m 3 --noproxy "*" ${server.url}/health`,
+    ],
+    [
+      'write elsewhere',
+      () =>
+        `echo x > ${join(outside, 'secret.txt')}; echo x > ${join(server.dataDir, 'planted')}; echo tried`,
+    ],
+  ])('may %s in its shell in vain', async (_what, line) => {
+    expect(await use('Bash', { command: 'echo a shell' })).toContain('answered: a shell');
+    const answer = await use('Bash', { command: line() });
+    expect(answer).not.toMatch(/secret words|-of-the-walls|OfTheWalls|SQLite format|"status"|"ok"/);
+    expect(readFileSync(join(outside, 'secret.txt'), 'utf8')).toBe(MARK);
+    expect(existsSync(join(server.dataDir, 'planted'))).toBe(false);
+  });
+
+  it.each([
+    ...(sandbox.kind === 'works' ? [] : ['Bash']),
+    'BashOutput',
+    'KillShell',
+    'Task',
+    'Agent',
+    'Skill',
+    'NoSuchTool',
+  ])('has no tool %s, whatever its file lists', async (tool) => {
+    const answer = await use(tool, {
+      command: 'id',
+      description: 'x',
+      prompt: 'x',
+      subagent_type: 'general-purpose',
+    });
+    expect(answer).toContain('was refused or failed');
+    expect(answer).not.toContain('uid=');
+    const offered = model.requests().at(-1)?.tools;
+    expect(JSON.stringify(offered)).toContain('"name":"Read"');
+    expect(JSON.stringify(offered)).not.toContain(`"name":"${tool}"`);
+  });
 
   it.runIf(process.platform === 'linux')(
     'runs without a key, a token or an address of ours in its environment',
     async () => {
       const family = await server.family();
       expect(family.length).toBeGreaterThan(0);
+      const keys: string[] = [];
       for (const { pid } of family) {
         const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-        expect(environment).toContain('ANTHROPIC_API_KEY=sk-of-the-walls');
+        keys.push(...environment.filter((line) => line.startsWith('ANTHROPIC_API_KEY=')));
         for (const secret of Object.values(SECRETS)) expect(environment.join('\n')).not.toContain(secret);
         const names = environment.map((line) => line.split('=')[0] ?? '');
         expect(
@@ -171,6 +208,8 @@ describe('a bot', () => {
         const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
         expect(commandLine).not.toMatch(/of-the-walls|OfTheWalls/);
       }
+      // What carries the traffic of a sandbox is part of a family, and has no key.
+      expect(new Set(keys)).toEqual(new Set(['ANTHROPIC_API_KEY=sk-of-the-walls']));
     },
   );
 });
