@@ -20,7 +20,7 @@ import type { Store } from '../store/store.ts';
 import { collectCircuit } from '../telemetry/endpoint-metrics.ts';
 import { machineShare } from '../telemetry/machine-memory.ts';
 import type { Log } from '../telemetry/telemetry.ts';
-import { makeLoopBreaker, makeRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
+import { makeLoopBreaker, makeWaitRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
 import { type ChatDeps, LEASE_MS } from './open-parts.ts';
 
 export const POLL_MS = 1_000;
@@ -112,7 +112,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     telemetry,
     runTurn: (lease, watch) => runTurn(lease, watch, turnDeps),
     doubleTextingOf: (key) => botOf(key, bots)?.doubleTexting ?? config.doubleTexting,
-    remark: makeRemark({ outbox: store.outbox, bots, noticeText: noticeOf, owed: sender.wake }),
+    remark: makeWaitRemark({ ...turnDeps, outbox: store.outbox }),
     limits: {
       atOnce: config.maxHotSessions,
       pollMs: POLL_MS,

@@ -144,6 +144,14 @@ describe('a message', () => {
     expect(await say('two')).toMatchObject({ kind: 'rejected' });
     expect(done).toEqual(['accepted', expect.stringMatching(/^says busy: .*still busy/), 'rejected', 'owed']);
   });
+
+  it('of another bot is not told that it was turned away, which it would answer', async () => {
+    const { say, done, facts } = makeDoor({ doubleTexting: 'reject' });
+    facts.running = true;
+    facts.bots.add(BOB);
+    expect(await say('one', { userId: BOB })).toMatchObject({ kind: 'accepted' });
+    expect(done).toEqual(['accepted']);
+  });
 });
 
 describe('a command', () => {

@@ -41,6 +41,8 @@ export function makeAcceptMessage(deps: AcceptDeps): (message: IncomingMessage) 
       case 'ignore':
         return arrivals.ignore(message);
       case 'reject-if-busy':
+        // A bot that is told that it was turned away would answer that.
+        if ((await inTime(deps.isBot(message))) === true) return arrivals.accept(message);
         return told(await arrivals.acceptUnlessBusy(message, busyNotice(message, bot)));
       case 'command':
         return command === null ? arrivals.accept(message) : acceptCommand(command, message, bot);

@@ -128,6 +128,8 @@ export type Inbox = {
   }>;
   /** Waiting messages of one conversation. */
   waitingIn(conversation: ConversationKey): Promise<number>;
+  /** The last of them to come; null when none waits. */
+  newestWaiting(conversation: ConversationKey): Promise<InboxMessage | null>;
   /** Waiting messages of each conversation that has any, at most `limit` of them. */
   waitingByConversation(limit: number): Promise<ReadonlyMap<ConversationKey, number>>;
 };

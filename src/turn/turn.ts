@@ -140,6 +140,6 @@ export type TurnDeps = {
 
 export type { DoubleTexting } from '../bots/bots.ts';
 export { makeLoopBreaker } from './loop-breaker.ts';
-export { makeRemark } from './remark.ts';
+export { makeRemark, makeWaitRemark } from './remark.ts';
 export type { NoticeText } from './replies.ts';
 export { runTurn } from './run-turn.ts';

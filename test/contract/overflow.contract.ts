@@ -35,6 +35,8 @@ export function overflowContract(make: MakeStoreUnderTest): void {
       expect(await send({ mostWaiting: 5, room: 2 })).toMatchObject({ kind: 'accepted' });
       expect(await send({ mostWaiting: null })).toMatchObject({ kind: 'accepted' });
       expect(await under.store.inbox.waitingIn(conversationIn(1))).toBe(6);
+      expect(await under.store.inbox.newestWaiting(conversationIn(2))).toMatchObject({ roomId: '2' });
+      expect(await under.store.inbox.newestWaiting(conversationIn(3))).toBeNull();
     });
 
     test('does not count the one that runs', async () => {

@@ -12,7 +12,7 @@ import { lockRows } from './locks.ts';
 export function makeInboxWatch(
   database: Database,
   clock: Clock,
-): Pick<Inbox, 'due' | 'markOverdue' | 'counts' | 'waitingIn' | 'waitingByConversation'> {
+): Pick<Inbox, 'due' | 'markOverdue' | 'counts' | 'waitingIn' | 'newestWaiting' | 'waitingByConversation'> {
   const { read } = database;
   return {
     due: (now, limit) => selectDue(read, now, limit),
@@ -59,6 +59,19 @@ export function makeInboxWatch(
         .where('state', '=', 'waiting')
         .executeTakeFirstOrThrow();
       return count;
+    },
+
+    async newestWaiting(conversation) {
+      const row = await read
+        .selectFrom('inbox')
+        .selectAll()
+        .where('conversation', '=', conversation)
+        .where('ended_at', 'is', null)
+        .where('state', '=', 'waiting')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row === undefined ? null : toMessage(row, row.prompt_id);
     },
 
     async waitingByConversation(limit) {
