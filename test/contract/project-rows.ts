@@ -140,3 +140,70 @@ export const RUN_END = {
   firstTextAt: null,
   firstEditAt: null,
 } as const;
+
+/** Each statement of the store of projects at least once. */
+export async function useProjects(store: Store): Promise<void> {
+  const { records, queue, upkeep } = store.projects;
+  const project = await makeProject(store);
+  const token = await records.addToken({ projectId: project.id, userId: 'jane', label: 'l', hash: 'h' });
+  await records.findToken('h');
+  await records.mayWrite(project.id, 'jane');
+  await records.revokeToken(project.id, token.id);
+  await records.tokens(project.id);
+  await records.change(project.id, { policy: { ...project.policy, resume: 'off' } }, 'user');
+
+  const update = newUpdate();
+  await queue.enqueue(update);
+  await queue.enqueue(update);
+  const first = await claim(store);
+  await write(store, first, (tx) => useTransaction(tx, first));
+  await queue.renew(first);
+  await queue.signals(first);
+  await queue.release(first);
+  const second = await enqueue(store, { options: { expectedVersion: 1 } });
+  const claimed = await claim(store);
+  const later = { notBefore: 0, reason: 'back-off', givesBackAttempt: true } as const;
+  await write(store, claimed, (tx) => tx.update.requeue(later));
+  await queue.release(claimed);
+  await queue.requestCancel(second.id);
+  await queue.requestCancel(second.id);
+  await queue.claim();
+
+  await queue.get(second.id);
+  for (const status of ['completed', null] as const)
+    for (const before of [second.id, null]) await queue.list(project.id, { status, before, limit: 10 });
+  await queue.events(first.update.id, 0, 10);
+  await queue.runs(first.update.id);
+  await queue.counts();
+  await records.list(null, 10);
+  await records.list(project.id, 10);
+  const { head } = (await records.get(project.id)) ?? project;
+  await records.version(project.id, 1);
+  await records.versions(project.id, null, 10);
+  await records.versions(project.id, 9, 10);
+  if (head.session !== null) await records.session(project.id, head.session);
+  await records.audit(project.id, 0, 10);
+  for (const of of [project.id, null]) await upkeep.resumeSamples(of, 0, 1e15, 10);
+  await records.resetSession(project.id, 'jane');
+  await upkeep.expire({ keepVersions: 0, unusedSince: 1e15, endedBefore: 1e15, limit: 10 });
+  await makeProject(store, 'gone');
+  await records.change(projectId('gone'), { state: 'deleting' }, 'user');
+  await records.purge(projectId('gone'));
+}
+
+async function useTransaction(tx: UpdateTransaction, claimed: Claim): Promise<void> {
+  await tx.update.set({ degraded: 'fell_back' });
+  await tx.steps.begin('edit', null, {});
+  const { session, version } = await addVersion(tx, claimed);
+  await tx.steps.end('edit', 'succeeded', { outputSession: session, checkpoint: { at: 1 } });
+  await tx.steps.interrupt();
+  const run = await tx.runs.begin({ purpose: 'edit', mode: 'fresh', sessionId: session });
+  await tx.runs.end(run, RUN_END);
+  await tx.sessions.failed(session);
+  const side = await beginSession(tx, session);
+  await tx.sessions.end(side, 'deleted', 'described');
+  await tx.versions.describe(version, { state: 'ready', title: 'Blue' });
+  await tx.events.add('agent.message', 0.5, {});
+  await tx.audit.add({ event: 'decision', sessionId: session, reason: 'ok' });
+  await tx.update.end(completed);
+}

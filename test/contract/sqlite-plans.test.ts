@@ -12,6 +12,7 @@ const SCANS_THAT_STOP = [
   /^select \* from "outbox" where state = 'sent' order by "id" desc limit \?$/,
   /^select \* from "turns" order by "id" desc limit \?$/,
   /^delete from "agents" returning \*$/,
+  /^select .* from "projects" inner join "project_heads" .* order by "projects"\."id" limit \?$/,
 ];
 /** Forgetting everything touches everything. */
 const ALL_ROOMS = /^select "conversation" from "sessions" where "state" != \?$/;

@@ -1,5 +1,6 @@
 import { newAgentId, newEntryId, newSessionId } from '../../src/base/ids.ts';
 import type { Store } from '../../src/store/store.ts';
+import { useProjects } from './project-rows.ts';
 import {
   accept,
   BOT,
@@ -122,4 +123,5 @@ export async function useEverything(store: Store): Promise<void> {
   await store.sessions.end(lease, newSessionId(), 'lost');
   await store.sessions.forget(lease);
   await store.leases.release(lease);
+  await useProjects(store);
 }

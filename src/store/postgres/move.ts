@@ -95,6 +95,8 @@ async function copyAll(source: Database, target: Database): Promise<Readonly<Rec
   return target.write(
     async (trx) => {
       const rows: Record<string, number> = {};
+      // Until the end: tables come in any order, and rows may name later ones of their own table.
+      await trx.getExecutor().executeQuery(sql`set constraints all deferred`.compile(trx));
       for (const table of tables) rows[table] = await copyTable(source, trx, table);
       await setSequences(source, trx);
       return rows;

@@ -46,8 +46,8 @@ function findLeft(trx: Tx, now: Instant): Promise<Candidate | undefined> {
   const left = trx
     .selectFrom('updates as next')
     .select(['next.id', 'next.project_id'])
-    // As the index says it.
-    .where(sql<boolean>`next.status in ('running', 'committed')`)
+    .where('next.status', 'in', ['running', 'committed'])
+    .where('next.finished_at', 'is', null)
     .where((expression) => isFree(expression, now))
     .orderBy('next.id')
     .limit(1);
