@@ -29,6 +29,8 @@ type Run = {
 };
 
 const REDRAW_MS = 250;
+/** Some terminals do not say. */
+const UNKNOWN_COLUMNS = 80;
 /** A server that restarts is back within this. */
 const MOST_FAILURES = 30;
 const RECONNECT_MS = 2_000;
@@ -147,7 +149,7 @@ function makeLive(terminal: NonNullable<CliDeps['terminal']>, id: number): Scree
 
   function draw(): void {
     const lines = drawView(view, costs, systemClock.now(), `Update ${id}`);
-    const room = Math.max(20, terminal.columns) - 1;
+    const room = Math.max(20, terminal.columns || UNKNOWN_COLUMNS) - 1;
     const up = drawn === 0 ? '' : `\u001b[${drawn}A`;
     terminal.write(`${up}\u001b[0J${lines.map((line) => `${[...line].slice(0, room).join('')}\n`).join('')}`);
     drawn = lines.length;
