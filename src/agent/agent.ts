@@ -54,7 +54,6 @@ export type AgentStartRequest = {
   readonly transcript: TranscriptStart;
   /** The conversation's working directory; made when missing. */
   readonly workspace: string;
-  readonly fence: Fence;
   /** Starts are admitted in this order: a waiting turn, then a rewarming (a spare comes last). */
   readonly priority: 'turn' | 'rewarm';
 };

@@ -15,7 +15,7 @@ export async function probeAgent(agents: Agents, spec: AgentSpec, workspace: str
   const transcript = { kind: 'new', sessionId: newSessionId() } as const;
   let agent: Agent;
   try {
-    agent = await agents.start({ conversation, spec, transcript, workspace, fence, priority: 'turn' });
+    agent = await agents.start({ conversation, spec, transcript, workspace, priority: 'turn' });
   } catch (error) {
     return { kind: 'not-started', detail: error instanceof Error ? error.message : String(error) };
   }

@@ -23,9 +23,15 @@ function makeWorld() {
   const clock = makeFakeClock();
   const started: MemorySpare[] = [];
   const world = { fails: false, gate: Promise.resolve(), outlives: false };
+  const warnings: string[] = [];
+  const silent = makeLog({ level: 'silent', pretty: false });
   const spares = makeSpares<MemorySpare>({
     clock,
-    log: makeLog({ level: 'silent', pretty: false }),
+    log: {
+      ...silent,
+      error: () => {},
+      warn: (_facts: object, text?: string) => void warnings.push(`${text}`),
+    },
     async start(id, of, isWanted) {
       await world.gate;
       if (world.fails || !isWanted()) throw new Error('no');
@@ -47,6 +53,7 @@ function makeWorld() {
       async remove() {
         if (world.outlives) throw new Error('it outlives KILL');
         this.removed = true;
+        resolve();
       },
     };
   }
@@ -57,7 +64,7 @@ function makeWorld() {
     expect(spares.ids()).toEqual([]);
   });
   const parked = () => spares.parked().map(({ spare }) => spare.spec.systemPrompt);
-  return { clock, spares, started, world, parked };
+  return { clock, spares, started, world, parked, warnings };
 }
 
 it('keeps one for each spec that is wanted, and ends those that are not any more', async () => {
@@ -148,6 +155,20 @@ it('ends one that came up when it was no longer wanted', async () => {
   resolve();
   await clock.advance(0);
   expect([started, spares.ids()]).toEqual([[], []]);
+});
+
+it('warns of one that died, and not of those that were ended', async () => {
+  const { clock, spares, started, warnings } = makeWorld();
+  spares.keep([A, B]);
+  await clock.advance(0);
+  started[0]?.die();
+  await clock.advance(0);
+  expect(warnings).toEqual(['a spare died']);
+  await clock.advance(600_000);
+  spares.keep([A]);
+  await spares.closeAll();
+  await clock.advance(0);
+  expect(warnings).toEqual(['a spare died']);
 });
 
 it('says when a family does not end', async () => {

@@ -91,7 +91,8 @@ export function makeSpares<Kind extends Spare>({ start, clock, log }: SparesDeps
   }
 
   function noteDeath(place: Place<Kind>, spare: Kind): void {
-    if (!('spare' in place.state) || place.state.spare !== spare) return;
+    // One that was ended dies too.
+    if (!places.includes(place) || !('spare' in place.state) || place.state.spare !== spare) return;
     const livedMs = clock.now() - place.state.since;
     log.warn({ agent: spare.id, livedMs }, 'a spare died');
     endByItself(spare);

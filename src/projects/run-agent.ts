@@ -111,7 +111,6 @@ export async function startAgent(
       spec,
       transcript,
       workspace: deps.repository.workdir(claim.project.id),
-      fence: claim.lease.fence,
       priority: 'turn',
     });
     return { agent, endpoint: spec.endpoint.name };

@@ -37,7 +37,7 @@ export async function startPlanned(
   const { record, transcript } = plan.tier === 'warm' ? resumed(plan) : await begun(plan, engine);
   const workspace = engine.workspaceOf(key);
   const { spec, fingerprint, bot } = plan;
-  const request = { conversation: key, spec, transcript, workspace, fence: plan.lease.fence, priority };
+  const request = { conversation: key, spec, transcript, workspace, priority };
   const startedAt = engine.clock.now();
   try {
     const agent = await engine.agents.start(request);

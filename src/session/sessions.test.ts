@@ -17,14 +17,13 @@ describe('the first turn of a conversation', () => {
     expect(record).toMatchObject({ conversation: lobby, sessionId: session.sessionId, settledEntry: null });
   });
 
-  it('gives the process its session, its folder and the fence of its lease', async () => {
+  it('gives the process its session and its folder', async () => {
     const house = makeSessionHouse();
-    const { lease, session } = await house.open(lobby);
+    const { session } = await house.open(lobby);
     expect(house.started[0]?.request).toMatchObject({
       conversation: lobby,
       transcript: { kind: 'new', sessionId: session.sessionId },
       workspace: `/workspaces/${lobby}`,
-      fence: lease.fence,
     });
   });
 

@@ -47,10 +47,7 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
   }
   watch.committed();
   deps.owed();
-  if (settled) {
-    session.keep(settled);
-    if (!hasSpentHalf(plan.bot, answer)) return;
-  }
+  if (settled) return session.keep(settled);
   const isToBlame = answer.interruption === 'none' && isSessionFault(answer.end, answer.wasHeard);
   await session.abandon(isToBlame ? 'session-failed' : undefined);
   if (answer.end.kind === 'no-transcript') await deps.sessions.lose(plan);
@@ -59,14 +56,6 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
 /** A conversation whose memory is gone starts afresh: its room is told once, where the bot file wants that. */
 function isLossToTell({ bot, ends, recap }: SessionPlan): boolean {
   return bot.recap && recap.length > 0 && (ends === 'lost' || ends === 'quarantined');
-}
-
-/**
- * An agent process counts what it spends against its limit from its start on. One that has spent half of it is
- * replaced, so that the next turn has at least the other half.
- */
-function hasSpentHalf({ maxTurnCostUsd }: Bot, { cumulative }: CollectedAnswer<AbortReason>): boolean {
-  return maxTurnCostUsd !== null && cumulative.costUsd >= maxTurnCostUsd / 2;
 }
 
 export async function finishMessages(

@@ -86,7 +86,7 @@ export async function makeWorld(deps: Partial<ClaudeAgentsDeps> = {}): Promise<W
 
   const specWith: World['specWith'] = (spec = {}) => ({ ...PLAIN, endpoint: model.endpoint, ...spec });
   const start: World['start'] = (transcript, spec, place = { conversation, workspace }) =>
-    agents.start({ ...place, spec: specWith(spec), transcript, fence: fence(1), priority: 'turn' });
+    agents.start({ ...place, spec: specWith(spec), transcript, priority: 'turn' });
   return {
     model,
     agents,
