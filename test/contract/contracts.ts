@@ -7,6 +7,8 @@ import { outboxContract } from './outbox.contract.ts';
 import { overflowContract } from './overflow.contract.ts';
 import { projectsContract } from './projects.contract.ts';
 import { projectsQueueContract } from './projects-queue.contract.ts';
+import { projectsUpkeepContract } from './projects-upkeep.contract.ts';
+import { projectsWorkContract } from './projects-work.contract.ts';
 import { retentionContract } from './retention.contract.ts';
 import { sessionsContract } from './sessions.contract.ts';
 import { smallStoresContract } from './small-stores.contract.ts';
@@ -30,4 +32,6 @@ export const CONTRACTS: Readonly<Record<string, (make: MakeStoreUnderTest) => vo
   retention: retentionContract,
   projects: projectsContract,
   'the queue of updates': projectsQueueContract,
+  'the work of an update': projectsWorkContract,
+  'the upkeep of projects': projectsUpkeepContract,
 };

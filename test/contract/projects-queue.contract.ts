@@ -3,12 +3,14 @@ import { LeaseLost } from '../../src/base/errors.ts';
 import type { UpdateId } from '../../src/projects/projects.ts';
 import {
   claim,
+  commitId,
   completed,
   completeOne,
   enqueue,
   makeProject,
   newUpdate,
   projectId,
+  treeId,
   write,
 } from './project-rows.ts';
 import { LEASE_MS, type MakeStoreUnderTest, type StoreUnderTest } from './store-under-test.ts';
@@ -262,8 +264,8 @@ export function projectsQueueContract(make: MakeStoreUnderTest): void {
             await tx.versions.add({
               parentNo: project.head.version,
               restoredNo: null,
-              commit: 'c' as never,
-              tree: 't' as never,
+              commit: commitId('c'),
+              tree: treeId('t'),
               editSession: null,
               finalSession: null,
               changes: { files: 0, added: 0, removed: 0 },

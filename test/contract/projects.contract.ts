@@ -7,12 +7,14 @@ import type { Tx } from '../../src/store/database.ts';
 import {
   addVersion,
   claim,
+  commitId,
   completed,
   completeOne,
   enqueue,
   makeProject,
   projectId,
   RUN_END,
+  treeId,
   write,
 } from './project-rows.ts';
 import type { MakeStoreUnderTest, StoreUnderTest } from './store-under-test.ts';
@@ -137,7 +139,7 @@ export function projectsContract(make: MakeStoreUnderTest): void {
     const born = { origin: 'edit', agentVersion: '1', model: null } as const;
     await refused((tx) => tx.sessions.begin({ ...born, sessionId: newSessionId(), parentId: session }));
     await refused((tx) => tx.sessions.begin({ ...born, sessionId: session, parentId: null }).catch(rethrow));
-    const version = { commit: 'c' as never, tree: 't' as never, changes: { files: 0, added: 0, removed: 0 } };
+    const version = { commit: commitId('c'), tree: treeId('t'), changes: { files: 0, added: 0, removed: 0 } };
     const none = { parentNo: null, restoredNo: null, editSession: null, finalSession: null };
     for (const foreign of [
       { editSession: session },
