@@ -10,7 +10,8 @@ RUN npm ci --omit=dev --include=optional --ignore-scripts=false --no-audit --no-
 RUN printf '%s\n' "$(uname -sm) $(cksum < package-lock.json)" > node_modules/.prepared
 
 FROM debian:bookworm-slim
-# tini, as the first process, takes in the orphans that agents' tools leave behind.
+# tini, as the first process, takes in the orphans that agents' tools leave behind. bubblewrap and socat keep bots'
+# commands apart, in a container that may make namespaces.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends bubblewrap ca-certificates git socat tini \
   && rm -rf /var/lib/apt/lists/*

@@ -26,6 +26,9 @@ export async function makeFolder(path: string): Promise<string> {
   return await realpath(path);
 }
 
+/** What is left of a socket's name for the folder that ours is made in. */
+const MOST_CHARACTERS = 33;
+
 function shortFolder(id: AgentId): string {
-  return join(tmpdir(), `fk-${id}`);
+  return join(tmpdir().length > MOST_CHARACTERS ? '/tmp' : tmpdir(), `fk-${id}`);
 }
