@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AppDeps } from '../../src/app/ground.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { SessionId } from '../../src/base/terms.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type UpdateId,
   type UpdateOptions,
 } from '../../src/projects/projects.ts';
+import type { Store } from '../../src/store/store.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { startApp, type TestApp } from './app.ts';
 import { waitFor } from './server.ts';
@@ -27,10 +29,19 @@ export type ProjectWorld = Awaited<ReturnType<typeof makeProjectWorld>>;
 
 /** A server on its own data folder; give a second one the first one's to restart. */
 export async function makeProjectWorld(
-  options: { readonly dataDir?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly dataDir?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly wrapStore?: (store: Store) => Store;
+  } = {},
 ) {
   const dataDir = options.dataDir ?? makeTempFolder();
-  const app = await startApp({ clock: systemClock, env: { DATA_DIR: dataDir, ...options.env } });
+  const { env, wrapStore } = options;
+  const app = await startApp({
+    clock: systemClock,
+    env: { DATA_DIR: dataDir, ...env },
+    ...(wrapStore === undefined ? {} : { wrapStore }),
+  });
   const { projects, store } = app.parts;
   const folder = (id: ProjectId) => join(dataDir, 'projects', id);
 
