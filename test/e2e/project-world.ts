@@ -18,7 +18,6 @@ import {
   type UpdateId,
   type UpdateOptions,
 } from '../../src/projects/projects.ts';
-import type { Store } from '../../src/store/store.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { startApp, type TestApp } from './app.ts';
 import { waitFor } from './server.ts';
@@ -29,19 +28,13 @@ export type ProjectWorld = Awaited<ReturnType<typeof makeProjectWorld>>;
 
 /** A server on its own data folder; give a second one the first one's to restart. */
 export async function makeProjectWorld(
-  options: {
+  options: Partial<Omit<AppDeps, 'log'>> & {
     readonly dataDir?: string;
     readonly env?: Readonly<Record<string, string>>;
-    readonly wrapStore?: (store: Store) => Store;
   } = {},
 ) {
-  const dataDir = options.dataDir ?? makeTempFolder();
-  const { env, wrapStore } = options;
-  const app = await startApp({
-    clock: systemClock,
-    env: { DATA_DIR: dataDir, ...env },
-    ...(wrapStore === undefined ? {} : { wrapStore }),
-  });
+  const { dataDir = makeTempFolder(), env, ...deps } = options;
+  const app = await startApp({ clock: systemClock, ...deps, env: { DATA_DIR: dataDir, ...env } });
   const { projects, store } = app.parts;
   const folder = (id: ProjectId) => join(dataDir, 'projects', id);
 
