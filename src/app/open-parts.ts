@@ -113,6 +113,7 @@ export function startRetention(config: Config, deps: ChatDeps): void {
   const runs = makeRetentionRuns({
     ...telemetry,
     ...{ clock, retention: store.retention, leases: store.leases, keep: config },
+    projects: store.projects.upkeep,
     deleteWorkspace: makeWorkspaces(join(config.dataDir, 'workspaces')).delete,
     ttlOf(conversation) {
       const of = parseConversationKey(conversation);

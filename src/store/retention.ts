@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../base/clock.ts';
 import { LeaseLost, toError } from '../base/errors.ts';
 import type { ConversationKey, Instant, SessionId } from '../base/terms.ts';
 import type { Leases } from '../cluster/cluster.ts';
+import type { ProjectUpkeep } from '../projects/projects.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { decideCutoffs, decideExpiry, type KeepTimes } from './decide-retention.ts';
 import type { AgedSession, Mark, Retention, Sweep } from './sql/retention.ts';
@@ -11,9 +12,14 @@ const PERIOD_MS = 5 * 60_000;
 /** Pieces of each kind in one run; a backlog, such as after a long stop, takes several. */
 const MOST_PIECES = 100;
 const MOST_SESSIONS = 200;
+/** Of each kind in one piece of projects; every transcript goes in a transaction of its own. */
+const MOST_OF_PROJECTS = 100;
+/** A restore of one of a project's last versions goes on from what its agent knew, however long ago that was. */
+const KEPT_VERSIONS = 20;
 
 export type RetentionDeps = Telemetry & {
   readonly retention: Retention;
+  readonly projects: Pick<ProjectUpkeep, 'expire'>;
   readonly leases: Pick<Leases, 'acquire' | 'release'>;
   readonly clock: Clock;
   readonly keep: KeepTimes;
@@ -31,7 +37,15 @@ export type RetentionRuns = {
   stop(): Promise<void>;
 };
 
-type Kind = 'message' | 'reply' | 'turn' | 'ledger_entry' | 'room_message' | 'session';
+type Kind =
+  | 'message'
+  | 'reply'
+  | 'turn'
+  | 'ledger_entry'
+  | 'room_message'
+  | 'session'
+  | 'project_session'
+  | 'update_event';
 
 export function makeRetentionRuns(deps: RetentionDeps): RetentionRuns {
   const { retention, leases, clock, log, metrics } = deps;
@@ -54,6 +68,7 @@ export function makeRetentionRuns(deps: RetentionDeps): RetentionRuns {
     marks.replies = await sweepAll('reply', marks.replies, (from) => retention.replies(before.others, from));
     await expireIdle(before.others);
     await deleteEnded(before.others);
+    await expireProjects(before.others);
     marks.ledger = await sweepAll('ledger_entry', marks.ledger, (from) =>
       retention.ledger(before.ledger, from),
     );
@@ -103,6 +118,16 @@ export function makeRetentionRuns(deps: RetentionDeps): RetentionRuns {
         await retention.session(lease, session.id);
         count('session', 1);
       });
+    }
+  }
+
+  async function expireProjects(before: Instant): Promise<void> {
+    const limits = { keepVersions: KEPT_VERSIONS, limit: MOST_OF_PROJECTS };
+    for (let pieces = 0; pieces < MOST_PIECES && !stopped; pieces += 1) {
+      const gone = await deps.projects.expire({ ...limits, unusedSince: before, endedBefore: before });
+      count('project_session', gone.sessions);
+      count('update_event', gone.events);
+      if (gone.sessions < MOST_OF_PROJECTS && gone.events < MOST_OF_PROJECTS) return;
     }
   }
 

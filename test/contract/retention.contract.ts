@@ -5,6 +5,7 @@ import type { SessionRecord } from '../../src/session/session.ts';
 import { makeRetentionRuns } from '../../src/store/retention.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
+import { completeOne, enqueue, makeProject, projectId } from './project-rows.ts';
 import {
   accept,
   conversationIn,
@@ -35,6 +36,7 @@ export function retentionContract(make: MakeStoreUnderTest): void {
     workspaces.length = 0;
     return makeRetentionRuns({
       retention: under.store.retention,
+      projects: under.store.projects.upkeep,
       leases: under.store.leases,
       clock: under.clock,
       keep: { retentionMs: 30 * DAY, catchUpMs: 6 * HOUR },
@@ -357,5 +359,24 @@ export function retentionContract(make: MakeStoreUnderTest): void {
     await under.clock.advance(32 * DAY);
     await makeRuns().run();
     expect(await count('sessions')).toBe(0);
+  });
+
+  test('transcripts of versions that are far back go with the events of their updates', async () => {
+    const { store, clock } = under;
+    await makeProject(store);
+    const sessions = [];
+    for (let made = 0; made < 22; made += 1) {
+      await enqueue(store);
+      sessions.push((await completeOne(store)).session);
+    }
+    await clock.advance(31 * DAY);
+    metrics.retentionDeleted.reset();
+    await makeRuns().run();
+    const states = sessions.map((id) => store.projects.records.session(projectId('shop'), id));
+    const left = (await Promise.all(states)).map((session) => session?.state);
+    expect(left.slice(0, 3)).toEqual(['deleted', 'deleted', 'superseded']);
+    const { values } = await metrics.retentionDeleted.get();
+    expect(values).toContainEqual({ labels: { kind: 'project_session' }, value: 2 });
+    expect(values).toContainEqual({ labels: { kind: 'update_event' }, value: 22 });
   });
 }
