@@ -1,5 +1,12 @@
 /** Turns that hang, in more ways than an endpoint's silence: who is told to end, and what becomes of the message. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
+import { findLeftProcesses } from '../setup/left-processes.ts';
+import { makeTempFolder } from '../setup/temp.ts';
+import { startApp } from './app.ts';
 import { countIn, startModel } from './model.ts';
 import { makeBotsFolder, startServer, waitFor } from './server.ts';
 
@@ -71,5 +78,30 @@ describe('an agent that hears nothing any more', () => {
       ['silent', 'hot'],
     ]);
     expect((await server.family()).map(({ pid }) => pid)).not.toContain(agent.pid);
+  });
+});
+
+describe('an agent that minds neither its interrupt nor TERM, with a child that went its own way and writes on', () => {
+  it('is ended with all that it started when its turn is over its limit, and the conversation goes on', async () => {
+    const dataDir = makeTempFolder();
+    const file = join(makeTempFolder(), 'signs-of-life');
+    const env = { DATA_DIR: dataDir, OFFLINE_MODEL: 'on', TURN_TIMEOUT_SECONDS: '1', SPARE_AGENTS: '0' };
+    const app = await startApp({ clock: systemClock, env, agentExecutable: SCRIPTED_AGENT });
+    await app.say('lobby', `hold on and write to ${file}, then stay silent`);
+    await waitFor(() => (existsSync(file) ? true : null));
+    const [agent] = await app.parts.agents.census();
+    expect(agent).toBeDefined();
+
+    // A second, and ten of grace.
+    const [notice] = await app.replies('lobby', 1);
+    expect(notice?.text).toContain('I ran out of time on this one');
+    await waitFor(async () => ((await app.parts.agents.census()).length === 0 ? true : null));
+    expect(await findLeftProcesses(dataDir)).toEqual([]);
+    const written = readFileSync(file, 'utf8').length;
+    await app.say('lobby', 'are you there again?');
+    expect((await app.replies('lobby', 2))[1]?.text).toContain('You said: “are you there again?”');
+    expect(readFileSync(file, 'utf8')).toHaveLength(written);
+    const [turn] = await app.parts.store.turns.recent('builtin:lobby:assistant' as never, 1);
+    expect(turn).toMatchObject({ outcome: 'answered', attempt: 1 });
   });
 });
