@@ -6,6 +6,7 @@ const base: TierFacts = {
   now: 100 * HOUR,
   ttlMs: 24 * HOUR,
   record: { state: 'active', lastUsedAt: 99 * HOUR },
+  former: null,
   live: null,
   transcript: 'reaches',
   failures: 0,
@@ -15,6 +16,13 @@ const healthy = { healthy: true, sameFingerprint: true, ahead: false };
 
 const cases: readonly [string, Partial<TierFacts>, string, string][] = [
   ['no record', { record: null }, 'cold', 'first message of this conversation'],
+  ['no record any more', { record: null, former: 'lost' }, 'cold', 'its session could not be resumed'],
+  [
+    'no record since it was forgotten',
+    { record: null, former: 'forgotten' },
+    'cold',
+    'first message of this conversation',
+  ],
   ['live, healthy, same bot', { live: healthy, transcript: 'unread' }, 'hot', 'its process is still here'],
   [
     'live but older than its time to live',

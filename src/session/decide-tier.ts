@@ -7,6 +7,8 @@ export type TierFacts = {
   /** Null: never expires. */
   readonly ttlMs: number | null;
   readonly record: { readonly state: SessionState; readonly lastUsedAt: Instant } | null;
+  /** How the last one ended of which a turn had settled, where nothing of `record` is worth resuming. */
+  readonly former: SessionState | null;
   /** The process that served it before, if it is still there. */
   readonly live: {
     readonly healthy: boolean;
@@ -35,7 +37,7 @@ export const MOST_FAILURES = 2;
 /** From what a turn starts. The first rule that applies decides. */
 export function decideTier(facts: TierFacts): TierDecision {
   const { record, live, ttlMs } = facts;
-  if (record === null) return cold('first message of this conversation', null);
+  if (record === null) return cold(whyNoRecord(facts.former), null);
   if (ttlMs !== null && facts.now - record.lastUsedAt > ttlMs)
     return cold('idle for longer than its time to live', 'expired');
   if (live?.healthy && live.sameFingerprint) return reuse(live.ahead);
@@ -48,6 +50,10 @@ export function decideTier(facts: TierFacts): TierDecision {
 
 function cold(reason: string, ends: TierDecision['ends']): TierDecision {
   return { tier: 'cold', reason, ends };
+}
+
+function whyNoRecord(former: SessionState | null): string {
+  return former === 'lost' ? 'its session could not be resumed' : 'first message of this conversation';
 }
 
 function reuse(ahead: boolean): TierDecision {

@@ -1,9 +1,9 @@
 import type { Lease } from '../base/terms.ts';
 import type { Bot } from '../bots/bots.ts';
-import { decideTier, type TierDecision } from './decide-tier.ts';
+import { decideTier } from './decide-tier.ts';
 import type { SessionEngine } from './engine.ts';
 import { readTail } from './read-tail.ts';
-import type { SessionPlan, SessionRecord } from './session.ts';
+import type { SessionPlan, SessionRecord, SessionState } from './session.ts';
 import { fingerprintOf, toAgentSpec } from './spec.ts';
 
 /** Gathers what `decideTier` wants to know. A live process makes reading the store needless. */
@@ -25,29 +25,31 @@ export async function planTurn(lease: Lease, bot: Bot, engine: SessionEngine): P
     record === null || reusable
       ? null
       : await engine.transcripts.after(record.sessionId, record.settledEntry);
+  const former = hasSettled(record) ? null : await engine.records.formerEnd(conversation);
   const decision = decideTier({
     now: engine.clock.now(),
     ttlMs: engine.ttlOf(bot, conversation),
     record,
+    former,
     live,
     transcript: reusable ? 'unread' : stored === null ? 'missing' : 'reaches',
     failures: engine.failures.of(conversation),
     resume: engine.limits.resume,
   });
-  const recap = await recapFor(decision, record, bot, engine);
-  return { lease, bot, ...decision, record, tail: readTail(stored ?? []), recap, spec, fingerprint };
+  const gone = hasSettled(record) ? decision.ends : former;
+  const recap = isTold(gone, bot) ? await engine.history.recent(conversation, MOST_RECAPPED) : [];
+  const isLoss = recap.length > 0 && gone !== 'expired';
+  return { lease, bot, ...decision, record, tail: readTail(stored ?? []), recap, isLoss, spec, fingerprint };
+}
+
+/** One of which no turn has settled remembers nothing: what counts is the one before it. */
+function hasSettled(record: SessionRecord | null): boolean {
+  return record !== null && record.turnCount > 0;
 }
 
 /** A session that was lost goes on with what our own inbox and outbox remember; an expired one where the bot says so. */
-async function recapFor(
-  { ends }: TierDecision,
-  record: SessionRecord | null,
-  bot: Bot,
-  engine: SessionEngine,
-): Promise<SessionPlan['recap']> {
-  if (record === null || ends === null || record.turnCount === 0) return [];
-  if (ends === 'expired' && !bot.recap) return [];
-  return engine.history.recent(record.conversation, MOST_RECAPPED);
+function isTold(gone: SessionState | null, bot: Bot): boolean {
+  return gone === 'lost' || gone === 'quarantined' || (gone === 'expired' && bot.recap);
 }
 
 /** Messages and replies that a recap holds at most. */

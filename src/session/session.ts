@@ -44,6 +44,8 @@ export type SessionRecord = {
 export type SessionRecords = {
   /** The conversation's provisional or active record. */
   current(conversation: ConversationKey): Promise<SessionRecord | null>;
+  /** How the conversation's last ended record of which a turn had settled has ended; null when there is none. */
+  formerEnd(conversation: ConversationKey): Promise<SessionState | null>;
   /** Writes a provisional record before its process starts; the conversation's former current one ends as `former`. */
   begin(
     lease: Lease,
@@ -106,6 +108,8 @@ export type SessionPlan = {
   readonly ends: 'expired' | 'lost' | 'quarantined' | null;
   /** What was said before, for a session whose own memory is gone; empty when there is nothing to tell. */
   readonly recap: readonly Remembered[];
+  /** Its memory is gone though it had not expired, which its room may be told. */
+  readonly isLoss: boolean;
   readonly record: SessionRecord | null;
   /** What an attempt that never settled left behind. */
   readonly tail: Tail;

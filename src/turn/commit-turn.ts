@@ -54,8 +54,8 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
 }
 
 /** A conversation whose memory is gone starts afresh: its room is told once, where the bot file wants that. */
-function isLossToTell({ bot, ends, recap }: SessionPlan): boolean {
-  return bot.recap && recap.length > 0 && (ends === 'lost' || ends === 'quarantined');
+function isLossToTell({ bot, isLoss }: SessionPlan): boolean {
+  return bot.recap && isLoss;
 }
 
 export async function finishMessages(

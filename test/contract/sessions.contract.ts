@@ -116,6 +116,22 @@ export function sessionsContract(make: MakeStoreUnderTest): void {
     });
   });
 
+  test('the former end of a conversation is that of its last session of which a turn had settled', async () => {
+    const { sessions, leases } = under.store;
+    const lease = await leaseOf(under.store);
+    const [first, second] = [recordOf(1), recordOf(1)];
+    expect(await sessions.formerEnd(conversationIn(1))).toBeNull();
+    await sessions.begin(lease, { ...first, turnCount: 3 }, null);
+    expect(await sessions.formerEnd(conversationIn(1))).toBeNull();
+    await sessions.begin(lease, second, 'quarantined');
+    expect(await sessions.formerEnd(conversationIn(1))).toBe('quarantined');
+    await sessions.end(lease, second.sessionId, 'lost');
+    expect(await sessions.formerEnd(conversationIn(1))).toBe('quarantined');
+    expect(await sessions.formerEnd(conversationIn(2))).toBeNull();
+    await sessions.forget(await leases.seize(conversationIn(1)));
+    expect(await sessions.formerEnd(conversationIn(1))).toBe('forgotten');
+  });
+
   describe('forget', () => {
     test('nothing that was said stays, of any of its sessions, and nobody else is touched', async () => {
       const { store } = under;

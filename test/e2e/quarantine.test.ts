@@ -102,3 +102,37 @@ describe('a session that fails to resume twice', () => {
     expect(metrics).toContain('firekeeper_agent_starts_total{kind="resumed",result="failed"} 4');
   });
 });
+
+describe('a session that its process finds gone', () => {
+  it('is lost in the same turn, and what was said before is told though the first try of that fails', async () => {
+    const model = await startModel();
+    const bots = makeBotsFolder({ bot_id: 'assistant', default: true, recap: true });
+    const env = { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0' };
+    const wrapStore = (store: Store): Store => ({
+      ...store,
+      transcripts: { ...store.transcripts, load: async () => null },
+    });
+    const app = await startApp({ clock: systemClock, env, wrapStore });
+    await app.say('lobby', 'my cat is called Momo');
+    await texts(app, 1);
+    await endAgents(app);
+    await app.say('lobby', 'who is my cat? think for 30 seconds');
+    await waitFor(() => (countIn(model.requests().at(-1), 'think for 30 seconds') > 0 ? true : null));
+    expect(countIn(model.requests().at(-1), '<recap>')).toBe(1);
+    model.setScript(() => ({ kind: 'text', text: 'It is Momo.', delayMs: 0 }));
+    await endAgents(app);
+
+    expect((await texts(app, 3)).slice(1)).toEqual([
+      expect.stringContaining('I lost the memory of our earlier conversation'),
+      'It is Momo.',
+    ]);
+    expect(countIn(model.requests().at(-1), '<recap>')).toBe(1);
+    const turns = await turnsOf(app);
+    expect(turns.map(({ tier, outcome }) => `${tier} ${outcome}`)).toEqual([
+      'cold answered',
+      'cold died',
+      'cold answered',
+    ]);
+    expect(turns[1]?.reason).toBe('its session could not be resumed');
+  });
+});

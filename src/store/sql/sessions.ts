@@ -25,6 +25,19 @@ export function makeSessionRecords(database: Database, clock: Clock, holder: str
       return row === undefined ? null : toRecord(row);
     },
 
+    async formerEnd(conversation) {
+      const row = await read
+        .selectFrom('sessions')
+        .select('state')
+        .where('conversation', '=', conversation)
+        .where('ended_at', 'is not', null)
+        .where('turn_count', '>', 0)
+        .orderBy('ended_at', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.state ?? null;
+    },
+
     begin(lease, record, former) {
       return database.write(async (trx) => {
         await checkFence(trx, lease, holder);
