@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { claim, completeOne, enqueue, makeProject, write } from '../../../test/contract/project-rows.ts';
 import { accept, messageOf, replyIn } from '../../../test/contract/rows.ts';
 import { makeFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { makeTempFolder } from '../../../test/setup/temp.ts';
@@ -283,6 +284,25 @@ describe('a restore', () => {
     await clock.advance(1_000);
     await restoreTo(dataDir, file, true);
     expect(ownerIn(dataDir)).toBe('of the backup');
+  });
+
+  test('brings projects back with an update that goes on, and an audit that nobody can change', async () => {
+    const store = await openStore();
+    const { id } = await makeProject(store);
+    await enqueue(store);
+    await completeOne(store);
+    await enqueue(store);
+    const running = await claim(store);
+    await write(store, running, (tx) => tx.events.add('update.started', 0, {}));
+    const { file } = await makeBackup();
+    const fresh = join(elsewhere, 'fresh');
+    await restoreTo(fresh, file);
+    const restored = await openStore(fresh);
+    expect(await restored.projects.records.get(id)).toEqual(await store.projects.records.get(id));
+    await restored.recover();
+    expect((await claim(restored)).update).toMatchObject({ id: running.update.id, attempt: 2 });
+    const change = 'update project_audit set reason = 1';
+    expect(() => inDatabase(join(fresh, 'firekeeper.sqlite'), change)).toThrow('append-only');
   });
 
   test('has replies that were owed looked for before they are sent again', async () => {
