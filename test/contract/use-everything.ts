@@ -24,6 +24,7 @@ export async function useEverything(store: Store): Promise<void> {
   await store.inbox.counts();
   await store.inbox.waitingByConversation(10);
   await store.inbox.waitingIn(conversationIn(1));
+  await store.inbox.newestWaiting(conversationIn(1));
 
   const command = messageOf({ messageId: '42', text: '/stop' });
   await store.arrivals.isStored(command);
@@ -43,6 +44,7 @@ export async function useEverything(store: Store): Promise<void> {
   await store.leases.renew(lease);
   await store.sessions.begin(lease, record, 'lost');
   await store.sessions.current(lease.conversation);
+  await store.sessions.formerEnd(lease.conversation);
   const prompt = newEntryId();
   const [message] = await store.inbox.claim(lease, 'one', prompt);
   await store.inbox.claimAnswered(lease, prompt);
