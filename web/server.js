@@ -1,11 +1,11 @@
 /** The server's routes, as the page uses them. Every call resolves with `{ ok: true, body }` or says what was wrong. */
 
 /** `status` 0: the server could not be reached. `code` is that of the problem details. */
-export async function call(method, path, body) {
+export async function call(method, path, body, headers = {}) {
   try {
     const response = await fetch(path, {
       method,
-      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
     });
