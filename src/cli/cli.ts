@@ -69,14 +69,22 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<Ex
   }
 }
 
+/** The first word of several commands, such as `project`, has these for its help. */
 function answerWithoutCommand(args: readonly string[], deps: CliDeps): ExitCode {
-  if (args[0] === '--help' || args[0] === '-h' || args[0] === 'help') {
-    deps.out(helpOfAll());
-    return 0;
+  const [first = '', second = '--help'] = args;
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  const listed = group.length > 0 ? group : COMMANDS;
+  if (isHelp(first) || (group.length > 0 && isHelp(second))) {
+    deps.out(helpOfAll(listed));
+    return args.length > 1 || isHelp(first) ? 0 : 2;
   }
   if (args.length > 0) deps.err(`There is no command "${args.join(' ')}".\n`);
-  deps.err(helpOfAll());
+  deps.err(helpOfAll(listed));
   return 2;
+}
+
+function isHelp(word: string): boolean {
+  return word === '--help' || word === '-h' || word === 'help';
 }
 
 function readInput(command: Command, args: readonly string[]): CommandInput {
@@ -122,9 +130,9 @@ function tellError(error: Error, command: Command, json: boolean, deps: CliDeps)
   return 2;
 }
 
-function helpOfAll(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+function helpOfAll(listed: readonly Command[]): string {
+  const width = Math.max(...listed.map(({ name }) => name.length));
+  const lines = listed.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return ['Usage: firekeeper COMMAND [--help] [--json]', '', ...lines].join('\n');
 }
 
