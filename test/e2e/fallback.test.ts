@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { type MovableClock, makeMovableClock, startApp, type TestApp } from './app.ts';
 import { startEndpoint, type TestEndpoint } from './endpoint.ts';
 import { countIn } from './model.ts';
+import { makeBotsFolder } from './server.ts';
 
 type House = {
   readonly app: TestApp;
@@ -12,7 +13,7 @@ type House = {
   readonly fallback: TestEndpoint;
 };
 
-async function startHouse(): Promise<House> {
+async function startHouse(more: Readonly<Record<string, string>> = {}): Promise<House> {
   const primary = await startEndpoint('sk-of-the-primary');
   const fallback = await startEndpoint('sk-of-the-fallback');
   const clock = makeMovableClock(systemClock.now());
@@ -22,6 +23,7 @@ async function startHouse(): Promise<House> {
     ANTHROPIC_BASE_URL_FALLBACK: fallback.url,
     ANTHROPIC_API_KEY_FALLBACK: fallback.key,
     SPARE_AGENTS: '0',
+    ...more,
   };
   return { app: await startApp({ clock, env }), clock, primary, fallback };
 }
@@ -100,6 +102,19 @@ describe('a primary endpoint that fails a conversation', () => {
       expectOwnKeysOnly(house);
     },
   );
+
+  it('after a tool has run has the fallback told of it, so that it need not run twice', async () => {
+    const bot = { bot_id: 'assistant', default: true, tools: { builtin: ['Glob'] } };
+    const house = await startHouse({ BOTS_DIRS: makeBotsFolder(bot) });
+    await ask(house, 'lobby', 'my cat is called Momo', 1);
+    house.primary.refuse(529, 'tool_result');
+    await ask(house, 'lobby', 'use tool Glob with {"pattern":"*"}', 2);
+    expect(await turnsOf(house, 'lobby')).toEqual(['cold answered', 'hot api-error-529', 'warm answered']);
+    const [first] = house.fallback.model.requests();
+    expect(JSON.stringify(first)).toMatch(/Glob\. Check what they did/);
+    expect(countIn(first, 'my cat is called Momo')).toBeGreaterThan(0);
+    expectOwnKeysOnly(house);
+  });
 
   it('is told apart from a fallback that fails too: the room hears of it once', async () => {
     const house = await startHouse();
