@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import type { ConversationKey } from '../base/terms.ts';
+import { type ConversationKey, type InboxId, userId } from '../base/terms.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import { makeWaitRemark } from './remark.ts';
 
 const lobby = 'builtin:lobby:helper' as ConversationKey;
-const message = { id: 7, conversation: lobby, userId: '9' } as unknown as InboxMessage;
+const message = { id: 7 as InboxId, conversation: lobby, userId: userId('9') } as InboxMessage;
 
 /** What is said to whom where the newest message that waits is `newest`, written by a bot or not. */
 async function remarksTo(

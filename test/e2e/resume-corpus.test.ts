@@ -102,12 +102,11 @@ function quarantined(name: string, sql: string): Case {
   return { ...lost(name, sql), ends: 'quarantined' };
 }
 
-type Row = { readonly uuid: string | null; readonly position: number; readonly entry: string };
-function entriesOf(session: string, database: DatabaseSync): readonly Row[] {
-  const rows = database
-    .prepare('SELECT uuid, position, entry FROM transcript_entries WHERE session_id = ? ORDER BY position')
-    .all(session);
-  return rows as unknown as readonly Row[]; // Just the columns that were asked for.
+function entriesOf(session: string, database: DatabaseSync) {
+  return database
+    .prepare('SELECT uuid, entry FROM transcript_entries WHERE session_id = ? ORDER BY position')
+    .all(session)
+    .map(({ uuid, entry }) => ({ uuid: uuid === null ? null : String(uuid), entry: String(entry) }));
 }
 
 /** Of the kind that the process writes; its uuid. */
