@@ -13,6 +13,12 @@ const COOKIE_MS = 7 * 24 * 60 * 60 * 1_000;
 const CODE_MS = 15 * 60 * 1_000;
 const MOST_CODES = 20;
 
+/**
+ * What the token of a project looks like. It is never the admin token, and sending it where that is needed is no
+ * attempt to guess one: counting it would lock out everybody behind the same proxy.
+ */
+export const PROJECT_TOKEN = /^fkp_[\w-]{43}$/;
+
 export type LoginRefusal = Extract<
   ProblemCode,
   'login_required' | 'wrong_token' | 'wrong_code' | 'too_many_attempts'
@@ -77,7 +83,8 @@ export function makeLogin(deps: {
     check(request) {
       if (hasCookie(request)) return 'logged-in';
       const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
-      return token === undefined ? 'login_required' : checkToken(token, request.ip);
+      if (token === undefined) return 'login_required';
+      return PROJECT_TOKEN.test(token) ? 'wrong_token' : checkToken(token, request.ip);
     },
 
     async require(request, reply) {

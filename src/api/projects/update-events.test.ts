@@ -19,6 +19,15 @@ beforeEach(async () => {
   memory = makeMemoryProjects(clock);
   doors = await openDoors({ projects: memory.projects, clock });
   await doors.http.listen({ host: '127.0.0.1', port: 0 });
+  await queueAnother();
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await doors.close();
+});
+
+/** An update of a project of its own. */
+async function queueAnother(): Promise<UpdateId> {
   const project = { name: 'Shop', ownerId: 'ada', policy: DEFAULT_POLICY, importFrom: null };
   const { id: projectId } = await memory.projects.create(project);
   const options = {
@@ -30,12 +39,14 @@ beforeEach(async () => {
     compact: 'auto',
   } as const;
   const wish = { projectId, userId: 'ada', kind: 'update', prompt: 'a', options } as const;
-  await memory.projects.enqueue({ ...wish, idempotencyKey: 'k', digest: 'd' });
-});
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-  await doors.close();
-});
+  const outcome = await memory.projects.enqueue({ ...wish, idempotencyKey: 'k', digest: 'd' });
+  if (!('update' in outcome)) throw new Error(outcome.kind);
+  return outcome.update.id;
+}
+
+async function refusalOf(url = ''): Promise<string> {
+  return (await doors.http.inject({ url, headers: AS_ADMIN })).json().code;
+}
 
 /** A client of the stream; `heard` grows as it reads. */
 function listen(headers: readonly string[] = [], address = ADDRESS) {
@@ -165,14 +176,16 @@ describe('GET /v1/updates/:id/events', () => {
     await again.until(`id: ${Number(last) + 1}\n`);
   });
 
-  it('takes 64 clients and forgets those that leave', async () => {
-    const clients = Array.from({ length: 64 }, () => listen());
-    for (const client of clients) await client.until('update.queued');
-    expect((await doors.http.inject({ url: ADDRESS, headers: AS_ADMIN })).json()).toMatchObject({
-      status: 503,
-      code: 'too_many_listeners',
-    });
-    for (const client of clients) client.socket.destroy();
+  it('takes 16 clients of a project, 64 in all, and forgets those that leave', async () => {
+    const addresses = [ADDRESS];
+    for (let count = 2; count <= 5; count++) addresses.push(`/v1/updates/${await queueAnother()}/events`);
+    for (const address of addresses.slice(0, 4)) {
+      const clients = Array.from({ length: 16 }, () => listen([], address));
+      for (const client of clients) await client.until('update.queued');
+      expect(await refusalOf(address)).toBe('too_many_listeners');
+    }
+    expect(await refusalOf(addresses[4])).toBe('too_many_listeners');
+    for (const socket of sockets.splice(0)) socket.destroy();
     while (memory.listeners() > 0) await nextEventLoopTurn();
     await listen().until('update.queued');
     expect(clock.pending()).toBeLessThan(10);

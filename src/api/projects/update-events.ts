@@ -4,13 +4,15 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
 import type { Instant } from '../../base/terms.ts';
-import type { Projects, Update, UpdateEvent } from '../../projects/projects.ts';
+import type { ProjectId, Projects, Update, UpdateEvent } from '../../projects/projects.ts';
 import { sendProblem } from '../problems.ts';
 import type { Door } from './project-routes.ts';
 import { idParams } from './projects.ts';
 import { eventBody, toEventBody } from './update-body.ts';
 
 const MOST_CLIENTS = 64;
+/** Whoever holds a token of one project leaves room for the others. */
+const MOST_OF_ONE_PROJECT = 16;
 /** Rows that are read, and held, at once. */
 const PAGE = 200;
 const MOST_IN_PAGE = 1_000;
@@ -51,28 +53,35 @@ const route = {
 /** `GET /v1/updates/:id/events`. Rows are the truth; whoever rings only says that there are more. */
 export function updateEventRoutes({ projects, who, clock }: Door): FastifyPluginAsyncZod {
   return async (scope) => {
-    const goodbyes = new Set<() => void>();
+    /** How each stream is ended, and whose it is. */
+    const streams = new Map<() => void, ProjectId>();
 
     scope.get('/v1/updates/:id/events', route, async (request, reply) => {
       const { query, headers } = request;
-      const { id } = who.updateOf(request);
+      const update = who.updateOf(request);
       const after = headers['last-event-id'] ?? query.after ?? 0;
-      if (wantsPage(request)) return readPage(projects, id, after, query.limit);
-      return sendStream(id, after, reply);
+      if (wantsPage(request)) return readPage(projects, update.id, after, query.limit);
+      return sendStream(update, after, reply);
     });
 
     // An open stream would keep the server from ever closing.
     scope.addHook('preClose', async () => {
-      for (const sayGoodbye of goodbyes) sayGoodbye();
+      for (const sayGoodbye of streams.keys()) sayGoodbye();
     });
 
-    async function sendStream(id: Update['id'], after: number, reply: FastifyReply): Promise<FastifyReply> {
-      if (goodbyes.size >= MOST_CLIENTS) return sendProblem(reply, 'too_many_listeners');
+    function isFull(project: ProjectId): boolean {
+      const ofProject = [...streams.values()].filter((one) => one === project).length;
+      return streams.size >= MOST_CLIENTS || ofProject >= MOST_OF_ONE_PROJECT;
+    }
+
+    async function sendStream(update: Update, after: number, reply: FastifyReply): Promise<FastifyReply> {
+      const { id, projectId } = update;
+      if (isFull(projectId)) return sendProblem(reply, 'too_many_listeners');
       // A browser asks again and again for a stream that ended, until it reads this.
       if (await isOver(projects, id, after)) return reply.code(204).send();
       const { stream, end } = openStream({ projects, clock }, id, after);
-      goodbyes.add(sayGoodbye);
-      stream.once('close', () => goodbyes.delete(sayGoodbye));
+      streams.set(sayGoodbye, projectId);
+      stream.once('close', () => streams.delete(sayGoodbye));
       // A generator that waits cannot be ended from outside: it has to hear that the client has left.
       reply.raw.once('close', end);
       return reply.type('text/event-stream').header('X-Accel-Buffering', 'no').send(stream);

@@ -117,6 +117,16 @@ describe('an update', () => {
     expect(answer.statusCode).toBe(202);
   });
 
+  it('J9: that could not be stored is never said to be queued', async () => {
+    const project = await make();
+    memory.projects.enqueue = async () => {
+      throw new Error('the disk is gone');
+    };
+    const answer = await queue(project);
+    expect([answer.statusCode, answer.json().code]).toEqual([500, 'internal_error']);
+    expect(answer.body).not.toContain('disk');
+  });
+
   it('waits for no place in a full queue', async () => {
     const project = await make();
     for (const key of ['1', '2', '3']) expect((await queue(project, key)).statusCode).toBe(202);

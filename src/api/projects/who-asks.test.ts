@@ -184,7 +184,8 @@ describe('a project token', () => {
 
   it('that is wrong keeps nobody else out, however often it is sent', async () => {
     const wrong = { authorization: `Bearer ${newProjectToken().token}` };
-    for (let times = 0; times < 20; times++) await ask({ method: 'GET', url: '/v1/projects/p1' }, wrong);
+    for (const url of ['/v1/projects/p1', '/v1/nowhere', '/api/sessions'])
+      for (let times = 0; times < 20; times++) await ask({ method: 'GET', url }, wrong);
     expect((await ask({ method: 'GET', url: '/v1/projects/p1' }, AS_ADMIN)).statusCode).toBe(200);
   });
 });

@@ -9,7 +9,7 @@ import {
   type Update,
   type UpdateId,
 } from '../../projects/projects.ts';
-import { type Login, refuseLogin } from '../login.ts';
+import { type Login, PROJECT_TOKEN, refuseLogin } from '../login.ts';
 import { type ProblemCode, sendProblem } from '../problems.ts';
 
 export type Caller =
@@ -135,7 +135,8 @@ function hashToken(token: string): string {
 }
 
 function projectTokenIn({ headers }: FastifyRequest): string | null {
-  return /^Bearer +(fkp_[\w-]{43}) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
+  const [, token = ''] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  return PROJECT_TOKEN.test(token) ? token : null;
 }
 
 /** Hooks of `onRequest` come before the address is checked, and only stand on routes that have an `:id`. */
