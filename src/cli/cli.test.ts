@@ -44,6 +44,8 @@ describe('any command', () => {
     [['start', '--help'], 0],
     [['doctor', '-h'], 0],
     [['bot', 'new', '--help'], 0],
+    [['project', '--help'], 0],
+    [['sessions', 'help'], 0],
     [[], 2],
     [['fly'], 2],
     [['bot'], 2],

@@ -71,14 +71,15 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<Ex
 
 /** The first word of several commands, such as `project`, has these for its help. */
 function answerWithoutCommand(args: readonly string[], deps: CliDeps): ExitCode {
-  const [first = '', second = '--help'] = args;
+  const [first = '', second = ''] = args;
   const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
   const listed = group.length > 0 ? group : COMMANDS;
   if (isHelp(first) || (group.length > 0 && isHelp(second))) {
     deps.out(helpOfAll(listed));
-    return args.length > 1 || isHelp(first) ? 0 : 2;
+    return 0;
   }
-  if (args.length > 0) deps.err(`There is no command "${args.join(' ')}".\n`);
+  const isCutShort = group.length > 0 && second === '';
+  if (args.length > 0 && !isCutShort) deps.err(`There is no command "${args.join(' ')}".\n`);
   deps.err(helpOfAll(listed));
   return 2;
 }
