@@ -21,7 +21,8 @@ function step(kind: StepKind, state: Step['state'], attempt = 1): Step {
 }
 
 function decide(steps: readonly Step[], change: Partial<ContinueFacts> = {}) {
-  return decideContinue({ kind: 'update', attempt: 2, steps, openEdit: 'none', ...change });
+  const step = steps.at(-1)?.kind ?? null;
+  return decideContinue({ kind: 'update', attempt: 2, step, steps, openEdit: 'none', ...change });
 }
 
 const prepared = step('prepare', 'succeeded');
@@ -45,7 +46,7 @@ describe('an update whose server died goes on', () => {
     [
       'from the beginning after an edit that was given up',
       [prepared, step('edit', 'failed')],
-      { at: 'prepare', reset: null },
+      { at: 'prepare', reset: { commit: base } },
     ],
     ['C7 by verifying once the edit is known', [prepared, edited], { at: 'verify', edit }],
     ['C7 by verifying again', [prepared, edited, step('verify', 'running')], { at: 'verify', edit }],
@@ -87,6 +88,12 @@ describe('an update whose server died goes on', () => {
       reset: { commit: base },
     });
     expect(decide([prepared, edited], { attempt: 4 })).toEqual({ at: 'give-up', reset: { commit: base } });
+  });
+
+  it('without a reset once it was put back and waited, or was preparing again', () => {
+    const waited = [prepared, step('edit', 'interrupted')];
+    expect(decide(waited, { step: 'prepare' })).toEqual({ at: 'prepare', reset: null });
+    expect(decide(waited)).toEqual({ at: 'prepare', reset: { commit: base } });
   });
 
   it('with no files at all where the project had none', () => {

@@ -1,11 +1,13 @@
 import type { SessionId } from '../base/terms.ts';
 import { MOST_ATTEMPTS } from './decide-run-end.ts';
 import type { Claim, Step } from './project-store.ts';
-import type { CommitId, TreeId, UpdateKind } from './terms.ts';
+import type { CommitId, StepKind, TreeId, UpdateKind } from './terms.ts';
 
 export type ContinueFacts = {
   readonly kind: UpdateKind;
   readonly attempt: number;
+  /** The step that was begun last. */
+  readonly step: StepKind | null;
   /** Oldest first. */
   readonly steps: Claim['steps'];
   /** What the run of an edit that never ended left in its session: a finished answer, or less than that. */
@@ -38,7 +40,9 @@ export function decideContinue(facts: ContinueFacts): Continuation {
   const { steps } = facts;
   const at = steps.findLastIndex((step) => step.kind === 'edit');
   const edit = steps[at];
-  const reset = edit?.state === 'running' ? { commit: edit.checkpoint.base ?? null } : null;
+  // Once a later attempt has begun to prepare, or was told to, the working directory is as it should be.
+  const isClean = edit === undefined || edit.state === 'succeeded' || facts.step === 'prepare';
+  const reset = isClean ? null : { commit: edit.checkpoint.base ?? null };
   if (facts.attempt > MOST_ATTEMPTS) return { at: 'give-up', reset: reset ?? resetOf(edit) };
   if (edit?.state === 'running' && facts.openEdit === 'answered')
     return { at: 'take-edit', base: edit.checkpoint.base ?? null };

@@ -1,6 +1,6 @@
-import { LeaseLost, toError } from '../base/errors.ts';
+import { LeaseLost } from '../base/errors.ts';
 import { reasonOf } from './control.ts';
-import { MOST_ATTEMPTS, waitMs } from './decide-run-end.ts';
+import { MOST_ATTEMPTS } from './decide-run-end.ts';
 import { RepositoryFailed } from './repository.ts';
 import { settleHalt } from './settle-halt.ts';
 import { bringIn, restore } from './steps/bring-back.ts';
@@ -10,7 +10,7 @@ import { compact, headSession } from './steps/compact.ts';
 import { type Edited, edit } from './steps/edit.ts';
 import { completeWithout, finish } from './steps/finish.ts';
 import { prepare } from './steps/prepare.ts';
-import { recover } from './steps/recover.ts';
+import { endLeftovers, recover } from './steps/recover.ts';
 import { verify } from './steps/verify.ts';
 import { PROGRESS } from './terms.ts';
 import { beginStep, degrade, type Halt, type Work } from './work.ts';
@@ -21,7 +21,7 @@ import { beginStep, degrade, type Halt, type Work } from './work.ts';
  */
 export async function runUpdate(work: Work): Promise<boolean> {
   try {
-    if (work.claim.update.status === 'committed') return await finish(work);
+    if (work.claim.update.status === 'committed') return await finishLeft(work);
     const reached = await advance(work).catch((thrown: unknown) => toHalt(thrown, work));
     if (reached.kind === 'committed') return await finish(work);
     if (reached.kind !== 'unchanged') return await settleHalt(reached, work);
@@ -32,6 +32,12 @@ export async function runUpdate(work: Work): Promise<boolean> {
     work.deps.telemetry.metrics.fencedOut.inc();
     return false;
   }
+}
+
+/** A server before this one has committed it. */
+async function finishLeft(work: Work): Promise<boolean> {
+  await endLeftovers(work);
+  return finish(work);
 }
 
 async function advance(work: Work): Promise<Committed | Unchanged | Halt> {
@@ -101,22 +107,10 @@ async function compactHead(work: Work): Promise<Unchanged | Halt> {
   return reasonOf(work.control.stop) === null ? { kind: 'unchanged' } : { kind: 'stop' };
 }
 
-/** The owner of what goes wrong in an update: it waits and is tried again, until it has been tried enough. */
-function toHalt(thrown: unknown, { claim, deps }: Work): Halt {
-  const error = toError(thrown);
-  if (error instanceof LeaseLost) throw error;
-  deps.telemetry.log.error(
-    { update: claim.update.id, error: error.message, stack: error.stack },
-    'an update failed',
-  );
-  if (error instanceof RepositoryFailed)
-    return {
-      kind: 'fail',
-      code: error.kind === 'disk_full' ? 'disk_full' : 'repository_broken',
-      detail: error.message,
-    };
-  const { attempt } = claim.update;
-  if (attempt >= MOST_ATTEMPTS) return { kind: 'fail', code: 'internal_error', detail: error.message };
-  const notBefore = deps.clock.now() + waitMs(attempt, Math.random);
-  return { kind: 'again', notBefore, reason: 'back-off', givesBackAttempt: false, detail: error.message };
+/** Anything else that is thrown leaves the update as it is, for the next claim: perhaps nothing can be written now. */
+function toHalt(error: unknown, { claim, deps }: Work): Halt {
+  if (!(error instanceof RepositoryFailed)) throw error;
+  deps.telemetry.log.error({ update: claim.update.id, error: error.message }, 'git failed an update');
+  const code = error.kind === 'disk_full' ? 'disk_full' : 'repository_broken';
+  return { kind: 'fail', code, detail: error.message };
 }

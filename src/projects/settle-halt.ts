@@ -13,6 +13,8 @@ const FREEZING: ReadonlySet<UpdateErrorCode> = new Set(['disk_full', 'repository
 export async function settleHalt(halt: Halt, work: Work): Promise<boolean> {
   const stopped = halt.kind === 'fail' ? null : reasonOf(work.control.stop);
   if (stopped === 'lease-lost') return false;
+  // First said, then done: half of what is put back is never taken for an agent's work.
+  await work.transact((tx) => tx.steps.interrupt());
   const broken = await putBack(work);
   // Whoever cancelled it does not wait for another attempt.
   const end: Halt = broken ?? (stopped === 'cancelled' ? { kind: 'stop' } : halt);
@@ -22,7 +24,6 @@ export async function settleHalt(halt: Halt, work: Work): Promise<boolean> {
     for (const session of dropped) await tx.sessions.end(session, 'deleted', 'its update came to nothing');
     if (end.kind === 'again') return waitAgain(tx, work, end);
     if (end.kind === 'fail') return fail(tx, end);
-    await tx.steps.interrupt();
     if (stopped === 'drain') return waitForNextStart(tx, work);
     await tx.update.end({ status: 'cancelled', error: null, payload: {} });
   });
@@ -57,7 +58,7 @@ async function waitAgain(
   work: Work,
   { notBefore, reason, givesBackAttempt }: Extract<Halt, { kind: 'again' }>,
 ): Promise<void> {
-  await tx.steps.interrupt();
+  await tx.update.set({ step: 'prepare' });
   const waitSeconds = Math.ceil(Math.max(0, notBefore - work.deps.clock.now()) / 1_000);
   const type = reason === 'provider-limit' ? 'update.waiting' : 'update.retrying';
   await tx.events.add(type, PROGRESS.prepare, { reason, seconds: waitSeconds });
@@ -65,12 +66,12 @@ async function waitAgain(
 }
 
 async function waitForNextStart(tx: UpdateTransaction, { deps }: Work): Promise<void> {
+  await tx.update.set({ step: 'prepare' });
   await tx.events.add('update.waiting', PROGRESS.prepare, { reason: 'back-off', seconds: 0 });
   await tx.update.requeue({ notBefore: deps.clock.now(), reason: 'back-off', givesBackAttempt: true });
 }
 
 async function fail(tx: UpdateTransaction, { code, detail }: Extract<Halt, { kind: 'fail' }>): Promise<void> {
-  await tx.steps.interrupt();
   if (FREEZING.has(code)) await tx.project.freeze();
   await tx.update.end({ status: 'failed', error: { code, detail }, payload: { code } });
 }

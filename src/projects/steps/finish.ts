@@ -6,7 +6,6 @@ import { beginStep, degrade, type Work } from '../work.ts';
 import { compact, findFull } from './compact.ts';
 import { document, FAILED, type Optional, recommend } from './describe.ts';
 import { publishHead } from './prepare.ts';
-import { endLeftovers } from './recover.ts';
 
 /**
  * What comes once a version is there: git follows, then the optional steps, then the end. Whatever goes wrong here, the
@@ -15,7 +14,6 @@ import { endLeftovers } from './recover.ts';
 export async function finish(work: Work): Promise<boolean> {
   const { claim, deps, control } = work;
   const { id } = claim.project;
-  await endLeftovers(work);
   const followed = await follow(work);
   const no = work.head.version;
   const version = no === null ? null : await deps.store.records.version(id, no);

@@ -20,6 +20,7 @@ export async function recover(work: Work): Promise<Exclude<Continuation, { at: '
   const next = decideContinue({
     kind: claim.update.kind,
     attempt: claim.update.attempt,
+    step: claim.update.step,
     steps: claim.steps,
     openEdit: open === null ? 'none' : tail === null ? 'unfinished' : 'answered',
   });
