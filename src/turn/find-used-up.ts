@@ -18,7 +18,14 @@ export async function findUsedUp(
     maxSessionUsd === null || since === null
       ? 0
       : await deps.ledger.spent({ conversation: message.conversation, since });
-  const today = { bot: bot.id, user: message.userId, since: startOfDay(deps.clock.now(), deps.timeZone) };
-  const userDayUsd = maxUserDayUsd === null ? 0 : await deps.ledger.spent(today);
+  const userDayUsd = maxUserDayUsd === null ? 0 : await spentToday(message, deps);
   return decideBudget({ sessionUsd, maxSessionUsd, userDayUsd, maxUserDayUsd });
+}
+
+/** Where a day began is found by trial: asked only where it counts. */
+function spentToday(
+  { botId, userId }: InboxMessage,
+  { ledger, clock, timeZone }: Pick<TurnDeps, 'ledger' | 'clock' | 'timeZone'>,
+): Promise<number> {
+  return ledger.spent({ bot: botId, user: userId, since: startOfDay(clock.now(), timeZone) });
 }
