@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { makeBus } from '../base/bus.ts';
 import { within } from '../base/clock.ts';
+import { toError } from '../base/errors.ts';
 import { decideResume } from './decide-resume.ts';
 import { ageOf, gatherResume } from './gather-resume.ts';
 import type { Projects, ResumeForecast } from './projects.ts';
@@ -14,6 +15,7 @@ const MOST_SAMPLES = 10_000;
 /** How long `create` waits for version 1 to stand; it comes in any case. */
 const IMPORT_WAIT_MS = 30_000;
 const DELETE_AGAIN_MS = 1_000;
+const MOST_LISTED = 500;
 
 /** Project updates over the store, git and the agents. */
 export function makeProjects(deps: ProjectsDeps): Projects {
@@ -23,6 +25,7 @@ export function makeProjects(deps: ProjectsDeps): Projects {
   );
   const worker = makeUpdateWorker(deps, ({ update }) => events.publish(update.id));
   const ending = new AbortController();
+  let removing: Promise<void> = Promise.resolve();
 
   const enqueue: Projects['enqueue'] = async (update) => {
     const outcome = await store.queue.enqueue(update);
@@ -87,6 +90,25 @@ export function makeProjects(deps: ProjectsDeps): Projects {
     return (await store.records.version(project, no))?.commit ?? null;
   }
 
+  async function remove(project: ProjectId): Promise<void> {
+    while (!ending.signal.aborted) {
+      await worker.idle(project);
+      // Rows go first: files without a row are nobody's, a row without files would be broken.
+      if (await store.records.purge(project)) return repository.delete(project);
+      await clock.sleep(DELETE_AGAIN_MS, ending.signal);
+    }
+  }
+
+  /** A server that ended while it deleted a project is not asked again: the next one goes on by itself. */
+  async function removeLeft(): Promise<void> {
+    let after: ProjectId | null = null;
+    do {
+      const listed: readonly Project[] = await store.records.list(after, MOST_LISTED);
+      for (const { id, state } of listed) if (state === 'deleting') await remove(id);
+      after = listed.at(-1)?.id ?? null;
+    } while (after !== null && !ending.signal.aborted);
+  }
+
   return {
     records: store.records,
     updates: store.queue,
@@ -118,19 +140,19 @@ export function makeProjects(deps: ProjectsDeps): Projects {
 
     async delete(project) {
       await store.records.change(project, { state: 'deleting' }, 'user');
-      while (!ending.signal.aborted) {
-        await worker.idle(project);
-        // Rows go first: files without a row are nobody's, a row without files would be broken.
-        if (await store.records.purge(project)) return repository.delete(project);
-        await clock.sleep(DELETE_AGAIN_MS, ending.signal);
-      }
+      await remove(project);
     },
 
-    start: worker.start,
+    start() {
+      worker.start();
+      removing = removeLeft().catch((error: unknown) =>
+        telemetry.log.error({ error: toError(error).message }, 'a project could not be deleted'),
+      );
+    },
 
     async drain(drainMs) {
       ending.abort();
-      await worker.drain(drainMs);
+      await Promise.all([worker.drain(drainMs), removing]);
     },
   };
 }
