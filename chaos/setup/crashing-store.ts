@@ -1,7 +1,7 @@
 /** The store's ports with one call that the process does not survive. */
 import { systemClock } from '../../src/base/clock.ts';
 import type { Store } from '../../src/store/store.ts';
-import type { TurnStore } from '../../src/turn/turn.ts';
+import type { TurnStore, TurnTransaction } from '../../src/turn/turn.ts';
 import type { CrashPoint, Port } from './crash-points.ts';
 
 /** The message that holds this is the one that is hit. */
@@ -33,7 +33,7 @@ export function crashingStore(store: Store, point: CrashPoint): Store {
   const transaction: TurnStore['transaction'] = (lease, work) =>
     around('turns.transaction', () =>
       store.turns.transaction(lease, async (tx) => {
-        const result = await work(tx);
+        const result = await work(point.port === 'outbox.claim' ? claimingLater(tx) : tx);
         if (counting && point.port === 'turns.transaction' && point.when === 'within') await die();
         return result;
       }),
@@ -71,6 +71,11 @@ export function crashingStore(store: Store, point: CrashPoint): Store {
       add: (message) => around('chat.send', () => store.roomMessages.add(message)),
     },
   };
+}
+
+/** As while something goes on in the reply's lane: then it is claimed by a commit of its own. */
+function claimingLater(tx: TurnTransaction): TurnTransaction {
+  return { ...tx, outbox: { ...tx.outbox, claim: async () => null } };
 }
 
 /** Of a claim that found nothing, which is no step of a message. */

@@ -104,6 +104,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     isBot: people.isBot,
     publish: turnEvents.publish,
     owed: sender.wake,
+    deliver: sender.deliver,
   };
   const queue = makeQueue({
     inbox: store.inbox,

@@ -99,9 +99,25 @@ export type Outbox = {
 };
 
 /** The outbox's part of a turn's one transaction. */
-export type OutboxAddition = { add(replies: readonly NewReply[]): Promise<void> };
+export type OutboxAddition = {
+  add(replies: readonly NewReply[]): Promise<void>;
+  /**
+   * Takes the lane's oldest unfinished row to `sending` in this very commit, as `Outbox.claim` does in one of its own;
+   * null when that row is not `owed`, or not due. Only for a lane that the sender keeps for this transaction.
+   */
+  claim(lane: Lane): Promise<OutboxRow | null>;
+};
+
+export type Lane = Pick<OutboxRow, 'chat' | 'roomId' | 'botId'>;
+
+/**
+ * Runs a commit that owes replies to a lane; resolves, or rejects, as it does. While nothing goes on in the lane, the
+ * commit may claim the lane's oldest row itself and hand it over: that row goes out without a second sync to disk. What
+ * else it added goes out after it.
+ */
+export type Deliver = (lane: Lane, commit: (mayClaim: boolean) => Promise<OutboxRow | null>) => Promise<void>;
 
 /** Rows of one lane keep their order; lanes go side by side. */
-export function laneOf(row: Pick<OutboxRow, 'chat' | 'roomId' | 'botId'>): string {
+export function laneOf(row: Lane): string {
   return JSON.stringify([row.chat, row.roomId, row.botId]);
 }

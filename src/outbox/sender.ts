@@ -11,7 +11,7 @@ import { backoffMs } from '../base/backoff.ts';
 import { type Clock, within } from '../base/clock.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type AttendDeps, describe, makeAttend } from './attend.ts';
-import { laneOf, type Outbox, type OutboxRow, type SendResult } from './outbox.ts';
+import { type Deliver, laneOf, type Outbox, type OutboxRow, type SendResult } from './outbox.ts';
 
 /** Enough for every room that is answered at one moment, few enough for one Campfire. */
 const LANES_AT_ONCE = 16;
@@ -27,6 +27,7 @@ export type Sender = {
   start(): void;
   /** Sends what is due, at once. To be called after each commit that added rows. */
   wake(): void;
+  readonly deliver: Deliver;
   /** Sends what is due, for `limitMs` at most, then takes nothing new. A send that goes on is found out at the next start. */
   drain(limitMs: number): Promise<void>;
   /** Takes nothing new; resolves when the sends that run have ended. */
@@ -55,7 +56,7 @@ export function makeSender(deps: SenderDeps): Sender {
     isClaiming = true;
     while (isWanted && lanes.size < LANES_AT_ONCE && !stopping.signal.aborted) {
       isWanted = false;
-      for (const row of await claim()) occupy(row);
+      for (const row of await claim()) occupy(laneOf(row), settle(row));
     }
     isClaiming = false;
   }
@@ -70,14 +71,34 @@ export function makeSender(deps: SenderDeps): Sender {
     }
   }
 
-  function occupy(row: OutboxRow): void {
-    const lane = laneOf(row);
-    const work = settle(row).finally(() => {
+  function occupy(lane: string, work: Promise<void>): void {
+    const done = work.finally(() => {
       lanes.delete(lane);
       wake();
     });
-    lanes.set(lane, work);
+    lanes.set(lane, done);
   }
+
+  /** A claim that is under way does not know of a lane that becomes busy now. */
+  function isFree(lane: string): boolean {
+    return !isClaiming && !lanes.has(lane) && lanes.size < LANES_AT_ONCE && !stopping.signal.aborted;
+  }
+
+  const deliver: Deliver = async (target, commit) => {
+    const lane = laneOf(target);
+    if (!isFree(lane)) {
+      await commit(false);
+      return wake();
+    }
+    const committed = commit(true);
+    const sent = committed.then(
+      (row) => (row === null ? undefined : settle(row)),
+      // Its owner hears of it below; nothing was added.
+      () => {},
+    );
+    occupy(lane, sent);
+    await committed;
+  };
 
   async function settle(row: OutboxRow): Promise<void> {
     const result = await attend(row);
@@ -120,6 +141,7 @@ export function makeSender(deps: SenderDeps): Sender {
       wake();
     },
     wake,
+    deliver,
     async drain(limitMs) {
       wake();
       await within(clock, limitMs, settled());

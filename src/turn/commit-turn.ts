@@ -32,7 +32,7 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     at: record.endedAt,
   };
   try {
-    await deps.store.transaction(plan.lease, async (tx) => {
+    const commit = async (tx: TurnTransaction): Promise<void> => {
       const { sessionId, usage } = answer;
       await tx.ledger.add({ ...bookedTo(first), sessionId, outcome: end.outcome, usage, at: record.endedAt });
       await tx.turns.add(record);
@@ -40,13 +40,18 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
         await tx.outbox.add([noticeTo(first, 'fresh_start', plan.bot, deps.noticeText)]);
       await finishMessages(tx, messages, end, plan.bot, deps, end.kind === 'settle' ? end.text : null);
       if (settled) await tx.sessions.settle(settled);
-    });
+    };
+    await deps.deliver(first, (mayClaim) =>
+      deps.store.transaction(plan.lease, async (tx) => {
+        await commit(tx);
+        return mayClaim ? tx.outbox.claim(first) : null;
+      }),
+    );
   } catch (error) {
     await session.abandon();
     throw error;
   }
   watch.committed();
-  deps.owed();
   if (settled) return session.keep(settled);
   const isToBlame = answer.interruption === 'none' && isSessionFault(answer.end, answer.wasHeard);
   await session.abandon(isToBlame ? 'session-failed' : undefined);

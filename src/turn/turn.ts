@@ -14,7 +14,7 @@ import type {
 } from '../base/terms.ts';
 import type { Bots } from '../bots/bots.ts';
 import type { Inbox, InboxMessage, InboxSettlement } from '../inbox/inbox.ts';
-import type { OutboxAddition } from '../outbox/outbox.ts';
+import type { Deliver, OutboxAddition } from '../outbox/outbox.ts';
 import type { SessionSettlement, Sessions } from '../session/session.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { LoopBreaker } from './loop-breaker.ts';
@@ -136,6 +136,7 @@ export type TurnDeps = {
   publish(event: TurnEvent): void;
   /** Replies were committed: the sender may look. */
   owed(): void;
+  readonly deliver: Deliver;
 };
 
 export type { DoubleTexting } from '../bots/bots.ts';

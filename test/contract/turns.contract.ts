@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LeaseLost } from '../../src/base/errors.ts';
 import { newEntryId } from '../../src/base/ids.ts';
 import type { InboxId } from '../../src/base/terms.ts';
+import { laneOf } from '../../src/outbox/outbox.ts';
 import type { TurnTransaction } from '../../src/turn/turn.ts';
 import { accept, conversationIn, leaseOf, ledgerOf, recordOf, replyIn, turnOf } from './rows.ts';
 import type { MakeStoreUnderTest, StoreUnderTest } from './store-under-test.ts';
@@ -48,6 +49,41 @@ export function turnsContract(make: MakeStoreUnderTest): void {
     expect(await sessions.current(conversationIn(1))).toMatchObject({ state: 'provisional' });
     expect(await turns.recent(null, 10)).toEqual([]);
   }
+
+  test('a reply is claimed in the commit that adds it, and only the oldest of its lane', async () => {
+    const { outbox, turns } = under.store;
+    const { lease, id } = await runTurn();
+    const claimed = await turns.transaction(lease, async (tx) => {
+      await everything(id)(tx);
+      return tx.outbox.claim(replyIn(1, ''));
+    });
+    const now = under.clock.now();
+    expect(claimed).toMatchObject({
+      ...replyIn(1, 'the answer'),
+      state: 'sending',
+      attempts: 1,
+      sendingAt: now,
+    });
+    const busy = new Set([laneOf(replyIn(1, ''))]);
+    expect(await outbox.claim(now, busy, 10)).toEqual([]);
+    await outbox.finish(claimed!.id, { kind: 'sent', platformId: '1' });
+    expect(await outbox.claim(now, new Set(), 10)).toMatchObject([{ markdown: 'a remark' }]);
+  });
+
+  test('a reply behind one that is being sent, or backs off, is not claimed', async () => {
+    const { outbox, turns } = under.store;
+    const { lease } = await runTurn();
+    const claim = () => turns.transaction(lease, (tx) => tx.outbox.claim(replyIn(1, '')));
+    expect(await claim()).toBeNull();
+    await outbox.add([replyIn(1, 'a'), replyIn(1, 'b'), replyIn(2, 'c')]);
+    const first = await claim();
+    expect(await claim()).toBeNull();
+    const notBefore = under.clock.now() + 1_000;
+    await outbox.finish(first!.id, { kind: 'owed', notBefore, reason: 'HTTP 503' });
+    expect(await claim()).toBeNull();
+    await under.clock.advance(1_000);
+    expect(await claim()).toMatchObject({ markdown: 'a', attempts: 2 });
+  });
 
   test('a turn settles its messages, owes its replies and moves its session on, together', async () => {
     const { inbox, outbox, sessions, turns } = under.store;

@@ -2,7 +2,14 @@ import { type Selectable, sql } from 'kysely';
 import type { Clock } from '../../base/clock.ts';
 import { unreachable } from '../../base/errors.ts';
 import type { ConversationKey, Instant } from '../../base/terms.ts';
-import { laneOf, type NewReply, type Outbox, type OutboxRow, type SendResult } from '../../outbox/outbox.ts';
+import {
+  type Lane,
+  laneOf,
+  type NewReply,
+  type Outbox,
+  type OutboxRow,
+  type SendResult,
+} from '../../outbox/outbox.ts';
 import type { Database, Tx } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { wholeMs } from './inbox-rows.ts';
@@ -161,6 +168,22 @@ function selectDueHeads(trx: Tx, now: Instant, limit: number): Promise<Row[]> {
     .orderBy('head.id')
     .limit(limit);
   return lockRows(trx, heads, 'skip-locked', 'head').execute();
+}
+
+/** The lane's oldest unfinished row, taken to `sending` where it is owed and due. */
+export async function claimHead(trx: Tx, lane: Lane, now: Instant): Promise<OutboxRow | null> {
+  const oldest = trx
+    .selectFrom('outbox')
+    .selectAll()
+    .where('ended_at', 'is', null)
+    .where('chat', '=', lane.chat)
+    .where('room_id', '=', lane.roomId)
+    .where('bot_id', '=', lane.botId)
+    .orderBy('id')
+    .limit(1);
+  const head = await lockRows(trx, oldest, 'wait').executeTakeFirst();
+  const isDue = head?.state === 'owed' && (head.not_before === null || head.not_before <= now);
+  return isDue ? claimRow(trx, head, now) : null;
 }
 
 /** A row found `sending` was left by a dead process, else its lane would be busy: whether it went out is unknown. */

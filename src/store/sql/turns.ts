@@ -7,7 +7,7 @@ import type { Schema } from '../schema.ts';
 import { checkFence } from './fence.ts';
 import { makeInboxSettlement } from './inbox-settlement.ts';
 import { addToLedger } from './ledger.ts';
-import { addReplies } from './outbox.ts';
+import { addReplies, claimHead } from './outbox.ts';
 import { makeSessionSettlement } from './sessions.ts';
 
 export function makeTurnStore(database: Database, clock: Clock, holder: string): TurnStore {
@@ -17,7 +17,10 @@ export function makeTurnStore(database: Database, clock: Clock, holder: string):
         await checkFence(trx, lease, holder);
         return work({
           inbox: makeInboxSettlement(trx, lease, clock),
-          outbox: { add: (replies) => addReplies(trx, replies, clock.now()) },
+          outbox: {
+            add: (replies) => addReplies(trx, replies, clock.now()),
+            claim: (lane) => claimHead(trx, lane, clock.now()),
+          },
           sessions: makeSessionSettlement(trx, lease),
           ledger: { add: (entry) => addToLedger(trx, entry) },
           turns: { add: (record) => addTurn(trx, record) },
