@@ -39,7 +39,10 @@ export async function runSoak(run: SoakRun): Promise<readonly Finding[]> {
   const sampleEvery = Math.max(1, Math.floor((run.turns - run.warmUp) / SAMPLES));
   let turns = 0;
   let wrong = 0;
-  /** Only where no other turn runs: agents' pipes and the like come and go with them. */
+  /** Only where every room has its agent and none is on its way: pipes come and go with them. */
+  const allAreThere = async () =>
+    (await world.app.parts.agents.census()).length === run.rooms &&
+    world.app.parts.sessions.live().length === run.rooms;
   const openHandles = async () => (await readdir('/proc/self/fd')).length;
   try {
     for (let round = 0; round < each; round += 1) {
@@ -56,7 +59,8 @@ export async function runSoak(run: SoakRun): Promise<readonly Finding[]> {
         rss.push({ at: turns, value: memory.rss / 1024 / 1024 });
         heap.push({ at: turns, value: memory.heapUsed / 1024 / 1024 });
       });
-      if (turns >= run.warmUp) handles.push({ at: turns, value: await openHandles() });
+      if (turns >= run.warmUp && (await allAreThere()))
+        handles.push({ at: turns, value: await openHandles() });
     }
     const { waiting, running } = await store.inbox.counts();
     const { owed, unknown } = await store.outbox.counts();
@@ -73,6 +77,7 @@ export async function runSoak(run: SoakRun): Promise<readonly Finding[]> {
         : atMost('growth of RSS, MB per 1,000 turns', Number(growth.toFixed(2)), run.mostGrowth),
       told('growth of the heap, MB per 1,000 turns', slopePerThousand(heap).toFixed(2)),
       told('RSS at the end, MB', Math.round(rss.at(-1)?.value ?? 0)),
+      told('times at which handles were counted', handles.length),
       atMost('handles: most minus fewest', spread(handles), 2 * HANDLES),
       ...bound.map(([table, count]) => atMost(`rows of ${table}`, count, mostRows(table, run))),
       ...[...GROWS_WITH_HISTORY].map((table) =>
