@@ -8,8 +8,8 @@ const ADMIN = 'admin-token-of-the-test';
 export type Answer = {
   readonly status: number;
   readonly headers: Headers;
-  /** Null: it was no JSON. */
-  readonly body: Record<string, never> & { readonly [field: string]: unknown };
+  /** Empty when it was no JSON. */
+  readonly body: { readonly [field: string]: unknown };
 };
 export type Asked = {
   readonly token?: string;
@@ -45,7 +45,7 @@ export function makeClient({ app }: Pick<ProjectWorld, 'app'>) {
     const answer = await fetched(method, path, asked);
     const text = await answer.text();
     const isJson = /json/.test(answer.headers.get('content-type') ?? '');
-    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : null };
+    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : {} };
   }
   const queue = (project: string, prompt: string, asked: Asked = {}) =>
     ask('POST', `/v1/projects/${project}/updates`, {
@@ -68,7 +68,7 @@ export function makeClient({ app }: Pick<ProjectWorld, 'app'>) {
       waitFor(
         async () => {
           const { body } = await ask('GET', `/v1/updates/${id}`);
-          const times = body.times as unknown as { readonly finished: string | null };
+          const times = body.times as { readonly finished: string | null };
           return times.finished === null ? null : (body as StoredUpdate & typeof body);
         },
         { withinMs: 60_000, otherwise: () => `update ${id} has not ended` },
