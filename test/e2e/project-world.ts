@@ -60,7 +60,7 @@ export async function makeProjectWorld(
         const update = await projects.updates.get(id);
         return update !== null && update.finishedAt !== null ? update : null;
       },
-      { otherwise: () => `update ${id} has not ended` },
+      { withinMs: 60_000, otherwise: () => `update ${id} has not ended` },
     );
   }
 
