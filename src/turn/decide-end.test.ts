@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgentEnd } from '../agent/agent.ts';
-import { decideEnd, type EndFacts, type Interruption, MOST_ATTEMPTS, type TurnEnd } from './decide-end.ts';
+import {
+  decideEnd,
+  type EndFacts,
+  type Interruption,
+  MOST_ATTEMPTS,
+  MOST_OUTAGES,
+  type TurnEnd,
+} from './decide-end.ts';
 
 const NOW = 1_000_000;
 const answered = (text: string): AgentEnd => ({ kind: 'answered', text });
@@ -147,12 +154,19 @@ describe('a turn that failed', () => {
     ['a usage limit', apiError(429), 'api-error-429', [4_000, 8_000], 'takes_longer'],
     ['Retry-After', apiError(429, 61_000), 'api-error-429', [61_000, 61_000], 'takes_longer'],
     ['a shorter Retry-After', apiError(529, 500), 'api-error-529', [4_000, 8_000], 'takes_longer'],
-    ['a dead process', died, 'died', [500, 1_000], null],
-  ])('waits for %s twice, telling the room once, then is given up', (_name, end, outcome, waits, notice) => {
+  ])('waits an outage out, telling the room once: %s', (_name, end, outcome, waits, notice) => {
     expect(decide(end, 'none', 1)).toEqual(again(outcome, waits[0] ?? -1, notice));
     expect(decide(end, 'none', 2)).toEqual(again(outcome, waits[1] ?? -1));
-    expect(decide(end, 'none', 3)).toEqual(givenUp(outcome));
-    expect(decide(end, 'none', 4)).toEqual(givenUp(outcome));
+    expect(decide(end, 'none', MOST_OUTAGES - 1)).toMatchObject({ kind: 'give-back', notice: null });
+    expect(decide(end, 'none', MOST_OUTAGES)).toEqual(givenUp(outcome));
+    expect(decide(end, 'none', MOST_OUTAGES + 1)).toEqual(givenUp(outcome));
+  });
+
+  it('waits for a dead process twice, then is given up', () => {
+    expect(decide(died, 'none', 1)).toEqual(again('died', 500));
+    expect(decide(died, 'none', 2)).toEqual(again('died', 1_000));
+    expect(decide(died, 'none', MOST_ATTEMPTS)).toEqual(givenUp('died'));
+    expect(decide(died, 'none', MOST_ATTEMPTS + 1)).toEqual(givenUp('died'));
   });
 
   it.each([401, 403])('is not tried again with a credential that was refused: %i', (status) => {
@@ -188,7 +202,7 @@ describe('whatever happened', () => {
     fc.record({
       end,
       interruption: fc.constantFrom<Interruption>('none', 'turn-timeout', 'silent', 'drain', 'stopped'),
-      attempt: fc.integer({ min: 1, max: 5 }),
+      attempt: fc.integer({ min: 1, max: MOST_OUTAGES + 1 }),
       canFallBack: fc.boolean(),
       now: fc.nat(),
     });
@@ -221,7 +235,8 @@ describe('whatever happened', () => {
       fc.property(factsWith(fc.oneof(failures, texts)), (facts) => {
         const decided = decideEnd(facts);
         if (decided.kind !== 'give-back') return;
-        if (facts.attempt >= MOST_ATTEMPTS) expect(decided.countAttempt).toBe(false);
+        const most = facts.end.kind === 'api-error' ? MOST_OUTAGES : MOST_ATTEMPTS;
+        if (facts.attempt >= most) expect(decided.countAttempt).toBe(false);
         if (decided.notBefore !== null) expect(decided.notBefore).toBeGreaterThanOrEqual(facts.now);
       }),
     );

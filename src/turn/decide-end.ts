@@ -8,6 +8,8 @@ import type { AbortReason } from './turn.ts';
 
 /** Attempts after which a message is given up. */
 export const MOST_ATTEMPTS = 3;
+/** Of turns that the endpoint failed: the message waits out an outage of some six to nine minutes. */
+export const MOST_OUTAGES = 8;
 
 export type Interruption = AgentInterruption<AbortReason>;
 
@@ -120,11 +122,17 @@ function decideApiError(
   // What the process waited between its own tries comes as the endpoint's wish too: it never shortens the wait.
   const ownMs = backoffMs(facts.attempt, { firstMs: 4_000, mostMs: 300_000 }, random);
   const waitMs = Math.max(end.retryAfterMs ?? 0, ownMs);
-  return again(outcome, facts, waitMs, facts.attempt === 1 ? 'takes_longer' : null);
+  const notice = facts.attempt === 1 ? 'takes_longer' : null;
+  return again(outcome, facts, waitMs, { notice, most: MOST_OUTAGES });
 }
 
-function again(outcome: string, facts: EndFacts, waitMs: number, notice: NoticeKind | null = null): TurnEnd {
-  if (facts.attempt >= MOST_ATTEMPTS)
+function again(
+  outcome: string,
+  facts: EndFacts,
+  waitMs: number,
+  { notice, most }: { notice: NoticeKind | null; most: number } = { notice: null, most: MOST_ATTEMPTS },
+): TurnEnd {
+  if (facts.attempt >= most)
     return { kind: 'bury', outcome, reason: 'attempts', notice: 'connection_trouble' };
   return { kind: 'give-back', outcome, notBefore: facts.now + waitMs, countAttempt: true, notice };
 }
