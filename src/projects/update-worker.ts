@@ -29,7 +29,7 @@ type Running = { readonly claim: Claim; readonly control: Control; readonly done
  */
 export function makeUpdateWorker(deps: ProjectsDeps, notify: (claim: Claim) => void): UpdateWorker {
   const { clock, limits, store, telemetry } = deps;
-  const running = new Map<UpdateId, Running>();
+  const running = new Map<ProjectId, Running>();
   const polling = new AbortController();
   let draining = false;
   let pumping: Promise<void> | null = null;
@@ -59,11 +59,16 @@ export function makeUpdateWorker(deps: ProjectsDeps, notify: (claim: Claim) => v
 
   function begin(claim: Claim): void {
     const control = makeControl(claim.update.status === 'committed');
-    const { id } = claim.update;
-    const done = run(claim, control).finally(() => {
-      running.delete(id);
-      wake();
-    });
+    const { id } = claim.project;
+    const former = running.get(id);
+    // Its lease was taken from it, or the project could not be claimed: it may not touch the files any more.
+    former?.control.leaseLost();
+    const done = Promise.resolve(former?.done)
+      .then(() => run(claim, control))
+      .finally(() => {
+        if (running.get(id)?.claim === claim) running.delete(id);
+        wake();
+      });
     running.set(id, { claim, control, done });
     if (draining) control.drain();
   }
@@ -138,11 +143,12 @@ export function makeUpdateWorker(deps: ProjectsDeps, notify: (claim: Claim) => v
       polled = pollUntil(polling.signal);
     },
 
-    cancel: (update) => running.get(update)?.control.cancel(),
+    cancel(update) {
+      for (const { claim, control } of running.values()) if (claim.update.id === update) control.cancel();
+    },
 
     async idle(project) {
-      const of = [...running.values()].filter(({ claim }) => claim.project.id === project);
-      await Promise.all(of.map(({ done }) => done));
+      await running.get(project)?.done;
     },
 
     async drain(drainMs) {

@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Policy } from '../../src/projects/projects.ts';
+import { type Policy, projectKey } from '../../src/projects/projects.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { makeProjectWorld, queued, write } from './project-world.ts';
 import { waitFor } from './server.ts';
@@ -38,5 +38,28 @@ describe('updates of one project', () => {
       error: { code: 'repository_broken' },
     });
     expect((await world.projects.records.get(id))?.state).toBe('frozen');
+  });
+
+  it('D19, C18 are given up by whom the lease was taken from, and begun again from the same session', async () => {
+    const world = await makeProjectWorld();
+    const { id } = await world.newProject(QUIET);
+    await world.update(id, write('a.txt', 'one'));
+    const before = await world.head(id);
+    world.app.offlineModel?.setSpeed({ ttftMs: 1_500, tokensPerSecond: null });
+    const prompt = ['b.txt', 'c.txt', 'd.txt'].map((name) => write(name, name)).join(' then ');
+    const { id: update } = queued(await world.enqueue(id, { prompt }));
+    await waitFor(() => (existsSync(join(world.workdir(id), 'b.txt')) ? true : null));
+    const taken = await world.store.leases.seize(projectKey(id));
+    await world.store.leases.release(taken);
+    world.app.offlineModel?.setSpeed({ ttftMs: 0, tokensPerSecond: null });
+
+    const ended = await world.ended(update);
+    expect(ended).toMatchObject({ status: 'completed', attempt: 2, resultVersion: 2 });
+    const runs = await world.projects.updates.runs(update);
+    expect(runs.map(({ mode, outcome }) => `${mode} ${outcome}`)).toEqual(['fork interrupted', 'fork ok']);
+    expect((await world.session(id, (await world.head(id)).session)).parentId).toBe(before.session);
+    expect(world.git(id, 'rev-list', '--count', 'main')).toBe('2');
+    const ends = (await world.events(update)).filter(({ type }) => type === 'update.completed');
+    expect(ends).toHaveLength(1);
   });
 });

@@ -59,7 +59,7 @@ async function describe(work: Work, version: Version, how: Describing): Promise<
   const aside = await runAside(work, { kind: how.kind, prompt, from, timeoutMs: how.timeoutMs });
   const { giveWay } = work.control;
   if (giveWay.reason === 'lease-lost') return 'preempted';
-  return work.transact(async (tx) => {
+  const became = await work.transact(async (tx): Promise<Optional> => {
     await aside.end(tx);
     if (aside.answer !== null && (await how.store(tx, aside.answer))) {
       await tx.steps.end(how.kind, 'succeeded', {});
@@ -70,6 +70,9 @@ async function describe(work: Work, version: Version, how: Describing): Promise<
     await degrade(tx, FAILED[how.kind], how.kind);
     return 'failed';
   });
+  // It was to change no file; what it did to them all the same is undone.
+  await work.deps.repository.resetWork(work.claim.project.id, work.head.commit);
+  return became;
 }
 
 export const FAILED = {

@@ -119,7 +119,7 @@ async function finish(work: Work, prepared: Prepared, attempt: Attempt): Promise
 /** The run's session goes; the one that it was a fork of is as it was, with a failure more if it is to blame. */
 async function giveUp(work: Work, end: RunEnd, { run, parent, sessionId }: Attempt): Promise<void> {
   if (work.control.stop.reason === 'lease-lost') return;
-  await work.deps.repository.resetWork(work.claim.project.id, work.head.commit);
+  // The fence is asked first: whoever comes back late touches no file.
   await work.transact(async (tx) => {
     await tx.runs.end(run.id, { ...run.row, outcome: end.outcome });
     await tx.sessions.end(sessionId, 'deleted', `its run ended as ${end.outcome}`);
@@ -129,6 +129,7 @@ async function giveUp(work: Work, end: RunEnd, { run, parent, sessionId }: Attem
     if (end.blamesSession) await blame(work, tx, parent, end);
     if (end.kind === 'fail') await tx.update.set({ outcome: 'failed' });
   });
+  await work.deps.repository.resetWork(work.claim.project.id, work.head.commit);
 }
 
 async function loseParent(tx: UpdateTransaction, parent: ProjectSession): Promise<void> {

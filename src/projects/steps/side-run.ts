@@ -1,6 +1,5 @@
 import { newSessionId } from '../../base/ids.ts';
 import type { SessionId } from '../../base/terms.ts';
-import { reasonOf } from '../control.ts';
 import { decideRunEnd } from '../decide-run-end.ts';
 import type { UpdateTransaction } from '../project-store.ts';
 import { modelOf, runAgent } from '../run-agent.ts';
@@ -22,7 +21,7 @@ export type SideRun = {
   end(tx: UpdateTransaction): Promise<void>;
 };
 
-/** Asks a throw-away fork of the edit's session. Whatever it does to the files is undone. */
+/** Asks a throw-away fork of the edit's session. Whoever ends the run puts the files back. */
 export async function runAside(work: Work, step: SideStep): Promise<SideRun> {
   const { claim, deps, control } = work;
   const { id } = claim.project;
@@ -55,7 +54,6 @@ export async function runAside(work: Work, step: SideStep): Promise<SideRun> {
   const facts = { ...run.facts, resumed: parent !== null, attempt: 1, now: deps.clock.now() };
   const end = decideRunEnd(facts);
   observeRun(run, end, step.kind, work);
-  if (reasonOf(control.giveWay) !== 'lease-lost') await deps.repository.resetWork(id, work.head.commit);
   return {
     answer: run.facts.end.kind === 'answered' && end.kind === 'take' ? run.facts.end.text : null,
     async end(tx) {

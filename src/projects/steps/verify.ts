@@ -32,14 +32,12 @@ export async function verify(work: Work, edited: Edited): Promise<Edited | Halt>
 async function verifyOnce(work: Work, { tree, session, base }: Edited): Promise<Verified> {
   const { claim, deps, control } = work;
   const { id, policy } = claim.project;
-  await deps.repository.resetWork(id, tree);
   await work.transact((tx) => beginStep(work, tx, 'verify', { ...baseOf(base), tree }, session));
+  await deps.repository.resetWork(id, tree);
   const found = await deps.verifier.verify(id, policy.verify, {
     allowUnsandboxed: policy.verify_unsandboxed,
     signal: control.stop,
   });
-  // What a command left behind is nobody's work.
-  await deps.repository.resetWork(id, tree);
   if (found.kind === 'aborted') return found;
   if (found.kind === 'unavailable')
     deps.telemetry.log.warn({ project: id, reason: found.reason }, 'an update is not verified');
@@ -52,6 +50,8 @@ async function verifyOnce(work: Work, { tree, session, base }: Edited): Promise<
     const commands = found.results.map(toPayload);
     await tx.events.add('verify.finished', PROGRESS.verify, { ok: found.kind === 'passed', commands });
   });
+  // What a command left behind is nobody's work.
+  await deps.repository.resetWork(id, tree);
   return found;
 }
 
