@@ -38,23 +38,26 @@ export function makeUpdateWorker(deps: ProjectsDeps, notify: (claim: Claim) => v
 
   function wake(): void {
     wanted = true;
-    pumping ??= pump().finally(() => {
-      pumping = null;
-      if (wanted) wake();
-    });
+    // The owner of what goes wrong with a claim: the next poll tries again.
+    pumping ??= pump()
+      .catch(reportUnclaimed)
+      .finally(() => {
+        pumping = null;
+        if (wanted) wake();
+      });
   }
 
   async function pump(): Promise<void> {
     wanted = false;
-    try {
-      while (!draining && running.size < limits.atOnce) {
-        const claim = await store.queue.claim();
-        if (claim === null) return;
-        begin(claim);
-      }
-    } catch (error) {
-      telemetry.log.error({ error: toError(error).message }, 'updates could not be claimed');
+    while (!draining && running.size < limits.atOnce) {
+      const claim = await store.queue.claim();
+      if (claim === null) return;
+      begin(claim);
     }
+  }
+
+  function reportUnclaimed(error: unknown): void {
+    telemetry.log.error({ error: toError(error).message }, 'updates could not be claimed');
   }
 
   function begin(claim: Claim): void {
