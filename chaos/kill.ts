@@ -3,5 +3,12 @@ import { report } from './setup/report.ts';
 import { runKill } from './setup/run-kill.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
-const run = { messages: 1_000, rooms: 20, pauseMs: 3_000, killAfterMs: [3_000, 7_000] as const, seed };
+const run = {
+  messages: 1_000,
+  rooms: 20,
+  pauseMs: 3_000,
+  killAfterMs: [3_000, 7_000] as const,
+  seed,
+  judgesTimes: true,
+};
 await report('kill', run, await runKill(run));

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Child, startChild } from '../../bench/setup/child-process.ts';
+import { quantile } from '../../bench/setup/statistics.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { familiesOf } from './families-memory.ts';
-import { exactly, type Finding, told } from './report.ts';
+import { probeHealth } from './probe-health.ts';
+import { atMost, exactly, type Finding, told } from './report.ts';
 import { inParallel, seeded } from './world.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -18,6 +20,8 @@ export type KillRun = {
   /** The server is killed after a time between these. */
   readonly killAfterMs: readonly [number, number];
   readonly seed: number;
+  /** False: times are told, not judged. */
+  readonly judgesTimes: boolean;
 };
 
 /** Messages go in while the server is killed again and again; afterwards its own history is checked. */
@@ -30,7 +34,10 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
   let server = await startServer(folder, dataDir);
   let kills = 0;
   let restarting: Promise<void> = Promise.resolve();
+  let isUp = true;
   let done = false;
+  const ackMs: number[] = [];
+  const health = probeHealth(() => (isUp ? server.address : null));
 
   async function killAndRestart(): Promise<void> {
     while (!done) {
@@ -44,10 +51,12 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
   async function restart(): Promise<void> {
     const owner = await ownerOf(dataDir);
     const before = new Set((await familiesOf(owner)).map(({ agent }) => agent));
+    isUp = false;
     await server.kill();
     kills += 1;
     const begun = performance.now();
     server = await startServer(folder, dataDir);
+    isUp = true;
     const turn = await firstTurn(server, dataDir, begun);
     if (turn !== null) firstTurnMs.push(turn);
     const left = (await familiesOf(owner)).filter(({ agent }) => before.has(agent));
@@ -62,12 +71,13 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
     await inParallel(rooms, run.rooms, async (room) => {
       for (let index = 0; index < each; index++) {
         const id = `${room}-${index}`;
-        await post(
+        const ack = await post(
           () => server.address,
           room,
           id,
           () => restarting,
         );
+        ackMs.push(ack);
         accepted.push(id);
         await systemClock.sleep(random() * run.pauseMs);
       }
@@ -75,10 +85,15 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
     done = true;
     await killing;
     await waitUntilQuiet(server, dataDir);
+    const healthMs = await health.stop();
     await server.stop();
-    return check({ accepted, dataDir, kills, firstTurnMs, leftFamilies, seed: run.seed });
+    return [
+      ...check({ accepted, dataDir, kills, leftFamilies, seed: run.seed }),
+      ...checkTimes({ firstTurnMs, healthMs, ackMs }, run.judgesTimes),
+    ];
   } finally {
     done = true;
+    await health.stop();
     await server.kill();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -95,13 +110,13 @@ function startServer(folder: string, dataDir: string): Promise<Child> {
   });
 }
 
-/** Sends one webhook until it is answered 200: what Campfire does not do, and a person does. */
+/** Sends one webhook until it is answered 200, and how long that answer took: what Campfire does not do, and a person does. */
 async function post(
   address: () => string,
   room: string,
   id: string,
   restarted: () => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const body = JSON.stringify({
     id,
     creator: { id: 1, name: 'David' },
@@ -109,10 +124,11 @@ async function post(
     content: `mark-${id}-end`,
   });
   for (let attempt = 0; attempt < 1_000; attempt++) {
+    const asked = performance.now();
     try {
       const headers = { 'content-type': 'application/json' };
       const answer = await fetch(`${address()}/webhook`, { method: 'POST', headers, body });
-      if (answer.status === 200) return;
+      if (answer.status === 200) return performance.now() - asked;
     } catch {
       // The server is being killed: the next one takes it, or knows it already.
     }
@@ -172,13 +188,12 @@ type History = {
   readonly accepted: readonly string[];
   readonly dataDir: string;
   readonly kills: number;
-  readonly firstTurnMs: readonly number[];
   readonly leftFamilies: readonly number[];
   readonly seed: number;
 };
 
 /** Every accepted message has one visible end in its room, in the order of acceptance. */
-function check({ accepted, dataDir, kills, firstTurnMs, leftFamilies, seed }: History): readonly Finding[] {
+function check({ accepted, dataDir, kills, leftFamilies, seed }: History): readonly Finding[] {
   const inbox = readRows<{ message_id: string; room_id: string; state: string; ends: number }>(
     dataDir,
     `select i.message_id, i.room_id, i.state, count(o.id) as ends from inbox i
@@ -196,7 +211,6 @@ function check({ accepted, dataDir, kills, firstTurnMs, leftFamilies, seed }: Hi
   const counts = new Map<string, number>();
   for (const { mark } of shown) counts.set(mark, (counts.get(mark) ?? 0) + 1);
   const answered = inbox.filter(({ state }) => state === 'settled').map(({ message_id }) => message_id);
-  const sorted = [...firstTurnMs].sort((a, b) => a - b);
   return [
     told('messages accepted with 200', accepted.length),
     told('kills', kills),
@@ -219,8 +233,29 @@ function check({ accepted, dataDir, kills, firstTurnMs, leftFamilies, seed }: Hi
       Math.max(0, ...leftFamilies),
       0,
     ),
-    told('restart to first turn, median ms', Math.round(sorted[Math.floor(sorted.length / 2)] ?? 0)),
-    told('restart to first turn, worst ms', Math.round(sorted.at(-1) ?? 0)),
+  ];
+}
+
+type Times = Readonly<Record<'firstTurnMs' | 'healthMs' | 'ackMs', readonly number[]>>;
+
+function checkTimes({ firstTurnMs, healthMs, ackMs }: Times, judges: boolean): readonly Finding[] {
+  const at = (times: readonly number[], share: number) =>
+    times.length === 0
+      ? 0
+      : Math.round(
+          quantile(
+            [...times].sort((a, b) => a - b),
+            share,
+          ),
+        );
+  const within = (what: string, found: number, limit: number) =>
+    judges ? atMost(what, found, limit) : told(what, found);
+  return [
+    within('restart to first turn, median ms', at(firstTurnMs, 0.5), 2_000),
+    told('restart to first turn, worst ms', at(firstTurnMs, 1)),
+    within('/health while the server is up, p95 ms', at(healthMs, 0.95), 50),
+    told('/health, questions answered', healthMs.length),
+    told('webhook to 200, p99 ms', at(ackMs, 0.99)),
   ];
 }
 
