@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { Repository } from '../projects/projects.ts';
 import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/telemetry.ts';
 
@@ -9,6 +10,8 @@ export type AppDeps = {
   readonly agentExecutable?: string;
   /** Stands between every part and the store's ports. For tests alone: the crash-point sweep dies at chosen calls. */
   readonly wrapStore?: (store: Store) => Store;
+  /** The same between projects and git. */
+  readonly wrapRepository?: (repository: Repository) => Repository;
   /** False lets a second server work on the database of a first one. For tests alone: only fences hold them apart then. */
   readonly exclusive?: boolean;
   /** Told when another server has taken the database over: this one can write nothing any more, and its owner stops it. */

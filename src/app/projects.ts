@@ -12,14 +12,16 @@ type Engine = Pick<Awaited<ReturnType<typeof buildEngine>>, 'agents' | 'ownerId'
 
 /** Claims nothing until `start`. */
 export function buildProjects(config: Config, engine: Engine, deps: EngineDeps): Projects {
-  const { clock, telemetry, store } = deps;
+  const { clock, telemetry, store, wrapRepository = (repository) => repository } = deps;
   const { agents, endpoints, ownerId } = engine;
-  const repository = makeGitRepository({
-    root: join(config.dataDir, 'projects'),
-    baseEnv: config.agentEnv,
-    clock,
-    ownerId,
-  });
+  const repository = wrapRepository(
+    makeGitRepository({
+      root: join(config.dataDir, 'projects'),
+      baseEnv: config.agentEnv,
+      clock,
+      ownerId,
+    }),
+  );
   const verifier = makeVerifier({
     workdir: repository.workdir,
     baseEnv: config.agentEnv,
