@@ -127,6 +127,8 @@ describe('a resumed session', () => {
   it('C-4 is blamed when its process died before it said a word, or its history is refused', () => {
     expect(decide({ end: died, resumed: true, wasHeard: false }).blamesSession).toBe(true);
     expect(decide({ end: apiError(400), resumed: true }).blamesSession).toBe(true);
+    const unstarted = { kind: 'not-started', detail: '' } as const;
+    expect(decide({ end: unstarted, resumed: true, wasHeard: false }).blamesSession).toBe(true);
     expect(decide({ end: died, resumed: true, wasHeard: false, attempt: 3 }).blamesSession).toBe(true);
   });
 

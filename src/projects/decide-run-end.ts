@@ -62,7 +62,9 @@ export function decideRunEnd(facts: RunEndFacts, random: () => number = Math.ran
   const { end, interruption } = facts;
   if (end.kind === 'answered') return { kind: 'take', outcome: 'ok', blamesSession: false };
   if (interruption !== 'none') return decideInterrupted(interruption, facts, random);
-  const blamesSession = facts.resumed && end.kind !== 'not-started' && isSessionFault(end, facts.wasHeard);
+  // What it was to go on from may be why a process did not come up.
+  const isToBlame = end.kind === 'not-started' || isSessionFault(end, facts.wasHeard);
+  const blamesSession = facts.resumed && isToBlame;
   switch (end.kind) {
     case 'no-transcript':
       return facts.resumed

@@ -64,6 +64,39 @@ describe('an update', () => {
     ]);
   });
 
+  it('C-4, B7 gives a session up that its process cannot be started with, and goes on without', async () => {
+    const bad = new Set<string>();
+    const world = await makeProjectWorld({
+      wrapStore: (store) => ({
+        ...store,
+        transcripts: {
+          ...store.transcripts,
+          async load(id, subpath) {
+            if (bad.has(id)) throw new Error('it cannot be read');
+            return store.transcripts.load(id, subpath);
+          },
+        },
+      }),
+    });
+    const { id } = await world.newProject({ ...QUIET, max_failures: 1 });
+    await world.update(id, write('a.txt', 'one'));
+    const { session } = await world.head(id);
+    bad.add(session ?? '');
+    const update = await world.update(id, write('b.txt', 'two'));
+    expect(update).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+      degraded: ['fell_back'],
+      resume: { decision: 'resume', reason: 'ok', outcome: 'fell-back' },
+    });
+    expect(await outcomes(world, update)).toEqual(['fork not-started', 'fresh ok']);
+    expect(await world.session(id, session)).toMatchObject({ state: 'quarantined', failures: 1 });
+    expect((await world.update(id, write('c.txt', 'x'))).resume).toMatchObject({
+      reason: 'ok',
+      outcome: 'accepted',
+    });
+  });
+
   it('C-2, J5 whose process dies half-way is begun again from the same session', async () => {
     const world = await makeProjectWorld();
     const { id } = await world.newProject(QUIET);

@@ -33,8 +33,8 @@ async function findRefusal({ claim, head, deps }: Work): Promise<Halt | null> {
   const { expectedVersion, restoreVersion } = update.options;
   const mayWrite = await deps.store.records.mayWrite(project.id, update.userId);
   if (!mayWrite) return fail('access_revoked', 'the user may not change the project any more');
-  if (expectedVersion !== null && expectedVersion !== head.version)
-    return fail('version_mismatch', `the head is version ${head.version}, not ${expectedVersion}`);
+  if (expectedVersion !== null && expectedVersion !== (head.version ?? 0))
+    return fail('version_mismatch', `the head is version ${head.version ?? 0}, not ${expectedVersion}`);
   if (restoreVersion === null) return null;
   const version = await deps.store.records.version(project.id, restoreVersion);
   return version === null ? fail('unknown_version', `there is no version ${restoreVersion}`) : null;
