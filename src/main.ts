@@ -1,4 +1,5 @@
 /** The process: configuration, signals, exit codes. What it runs is built in `app.ts`. */
+import { flushCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { makeApp } from './app.ts';
 import { systemClock, within } from './base/clock.ts';
@@ -41,6 +42,9 @@ export async function main(): Promise<number> {
   const told = config.model.kind === 'endpoint' ? [] : [aboutModel(config.model)];
   const page = `${config.publicUrl ?? app.address}/#code=${app.loginCode()}`;
   process.stdout.write([...told, `Firekeeper ${VERSION} listens. Its page: ${page}`, ''].join('\n'));
+
+  // Node keeps it at a clean end only, and it counts most after a crash. Nothing happens where there is no cache.
+  flushCompileCache();
 
   const reason = await stopped;
   log.info({ reason }, 'stopping: finishing running turns, taking nothing new');
