@@ -1,6 +1,7 @@
 /** Whether an update resumes, seen from outside: the gates of `decide-resume.ts` with real rows and real sessions. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import type { Policy, Project, ProjectId, UpdateOptions } from '../../src/projects/projects.ts';
 import { makeProjectWorld, type ProjectWorld, queued, write } from './project-world.ts';
@@ -64,6 +65,14 @@ describe('the next update of a project', () => {
     });
     expect((await world.session(gone.id, session)).state).toBe('lost');
     expect(await next(world, gone.id)).toMatchObject({ reason: 'ok', modes: ['fork'] });
+
+    const cut = await begun(world);
+    const { sessionId, settledEntry } = await world.session(cut.id, (await world.head(cut.id)).session);
+    const database = new DatabaseSync(join(world.dataDir, 'firekeeper.sqlite'));
+    database.prepare('delete from transcript_entries where uuid = ?').run(settledEntry);
+    database.close();
+    expect(await next(world, cut.id), 'B5').toMatchObject({ reason: 'transcript_altered', modes: ['fresh'] });
+    expect((await world.session(cut.id, sessionId)).state).toBe('quarantined');
   });
 
   it('B8, A9, H5 keeps what was changed from outside as a commit of its own, and starts fresh when that is much', async () => {

@@ -115,5 +115,5 @@ describe('a project', () => {
     );
     expect(said).toContain('It brought back the files of version 3');
     expect(said).not.toContain(APP_UPDATES[4]?.prompt.split(':')[0]);
-  });
+  }, 180_000);
 });
