@@ -23,7 +23,7 @@ function reached(world: ProjectWorld, id: UpdateId, step: string): Promise<true>
 async function makeSlowDescriber(): Promise<ProjectWorld> {
   const world = await makeProjectWorld();
   world.app.offlineModel?.setScript((request) =>
-    JSON.stringify(request.messages.at(-1)).includes(METADATA_LINE)
+    JSON.stringify(request.messages).includes(METADATA_LINE)
       ? { kind: 'text', text: 'too late', delayMs: MINUTE_MS }
       : null,
   );

@@ -48,7 +48,7 @@ it('H3, H4 versions stay in the order of their numbers, whatever is known of the
   const world = await makeProjectWorld();
   const client = makeClient(world);
   world.app.offlineModel?.setScript((request) => {
-    if (!JSON.stringify(request.messages.at(-1)).includes(METADATA_LINE)) return null;
+    if (!JSON.stringify(request.messages).includes(METADATA_LINE)) return null;
     const answer = answerTo(request);
     return answer.kind === 'text' ? { ...answer, delayMs: 1_000 } : null;
   });
