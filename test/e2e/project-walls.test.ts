@@ -17,7 +17,8 @@ import { plantRepository } from '../fixtures/git-project.ts';
 import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { makeClient } from './project-http.ts';
-import { makeProjectWorld, type ProjectWorld, USER } from './project-world.ts';
+import { makeProjectWorld, type ProjectWorld, queued, USER } from './project-world.ts';
+import { waitFor } from './server.ts';
 
 const QUIET = { recommendations: false, compact_above_tokens: null } as const;
 
@@ -152,6 +153,28 @@ describe('a project', () => {
     expect(await client.ask('GET', `/v1/projects/${gone}`, { token })).toMatchObject({ status: 401 });
     expect([whereIs(world, kept), await world.head(kept)]).toEqual(before);
     expect(await world.update(kept, 'put two into a.txt')).toMatchObject({ resultVersion: 2 });
+  });
+
+  it('F10 that is deleted in mid-update takes nothing more, and goes when that has ended', async () => {
+    const world = await scripted();
+    const client = makeClient(world);
+    const id = await begun(world);
+    const running = queued(await world.enqueue(id, { prompt: 'think for 3 seconds, put two into a.txt' }));
+    const waiting = queued(await world.enqueue(id, { prompt: 'put three into a.txt' }));
+    const heard = client.stream(running.id, 0);
+    await waitFor(async () => ((await world.projects.updates.runs(running.id)).length > 0 ? true : null));
+    expect(await client.ask('DELETE', `/v1/projects/${id}`)).toMatchObject({
+      status: 202,
+      body: { deleted: false },
+    });
+    expect(await client.queue(id, 'put four into a.txt')).toMatchObject({ status: 404 });
+    await waitFor(async () => (Object.keys(whereIs(world, id)).join() === 'project_audit' ? true : null));
+    await waitFor(async () => (readdirSync(join(world.dataDir, 'projects')).length === 0 ? true : null));
+    expect((await world.projects.records.audit(id, 0, 100)).map(({ reason }) => reason)).toContain(
+      'version 2',
+    );
+    expect(await world.projects.updates.get(waiting.id)).toBeNull();
+    expect((await heard).length).toBeGreaterThan(0);
   });
 });
 
