@@ -63,8 +63,10 @@ export async function makeApp(config: Config, deps: AppDeps): Promise<App> {
 async function build(config: Config, ground: Ground): Promise<App> {
   const { clock, closers, log } = ground;
   const telemetry: Telemetry = { log, metrics: makeMetrics() };
-  const { store, lock } = await openStore(config, { ...ground, telemetry });
-  const sandbox = await probeSandbox(config.agentEnv.PATH ?? '');
+  const [{ store, lock }, sandbox] = await Promise.all([
+    openStore(config, { ...ground, telemetry }),
+    probeSandbox(config.agentEnv.PATH ?? ''),
+  ]);
   const bots = await openBots(config, ground, sandbox);
   const { chat, rooms, roomEvents } = await openChat(config, { ...ground, telemetry, store, bots });
   const offlineModel = config.model.kind === 'offline' ? await startOfflineModel({ clock }) : null;
