@@ -1,4 +1,6 @@
 /** What the clients of an update read of it, over HTTP. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
 import type { UpdateId } from '../../src/projects/projects.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -42,6 +44,23 @@ it('J1, J4, J6 a client that leaves and comes back at any point hears each event
   expect((await client.fetched('GET', `/v1/updates/${update}/events?after=${whole.length}`)).status).toBe(
     204,
   );
+});
+
+it('J2 a client hears what another process wrote', async () => {
+  const world = await makeProjectWorld({ agentExecutable: SCRIPTED_AGENT, env: { DRAIN_SECONDS: '0' } });
+  const client = makeClient(world);
+  const { id } = await world.newProject(QUIET);
+  await world.enqueue(id, { prompt: 'think for 100 seconds' });
+  const { id: waiting } = queued(await world.enqueue(id, { prompt: 'put one into a.txt' }));
+  const heard = client.stream(waiting, 0, 2);
+  const database = new DatabaseSync(join(world.dataDir, 'firekeeper.sqlite'));
+  database
+    .prepare(
+      'insert into update_events select update_id, 2, at, ?, progress, payload from update_events where update_id = ?',
+    )
+    .run('step.started', waiting);
+  database.close();
+  expect((await heard).map(({ type }) => type)).toEqual(['update.queued', 'step.started']);
 });
 
 it('J8 nothing that a client reads names a path, a session, or what agent and provider said of their failure', async () => {
