@@ -2,7 +2,7 @@ import type { SessionId } from '../base/terms.ts';
 import { reasonOf } from './control.ts';
 import type { UpdateTransaction } from './project-store.ts';
 import { RepositoryFailed } from './repository.ts';
-import type { UpdateErrorCode } from './terms.ts';
+import type { Update, UpdateErrorCode } from './terms.ts';
 import { PROGRESS } from './terms.ts';
 import type { Halt, Work } from './work.ts';
 
@@ -23,14 +23,17 @@ export async function settleHalt(halt: Halt, work: Work): Promise<boolean> {
   await work.transact(async (tx) => {
     for (const session of dropped) await tx.sessions.end(session, 'deleted', 'its update came to nothing');
     if (end.kind === 'again') return waitAgain(tx, work, end);
-    if (end.kind === 'fail') return fail(tx, end);
+    if (end.kind === 'fail') return fail(tx, end, broken === null);
     if (stopped === 'drain') return waitForNextStart(tx, work);
     await tx.update.end({ status: 'cancelled', error: null, payload: {} });
   });
   return true;
 }
 
-async function putBack({ deps, claim, head }: Work): Promise<Extract<Halt, { kind: 'fail' }> | null> {
+/** What was changed from outside, and nobody has looked at yet, stays as it is. */
+async function putBack(work: Work): Promise<Extract<Halt, { kind: 'fail' }> | null> {
+  const { deps, claim, head } = work;
+  if (!work.filesAreOurs) return null;
   try {
     await deps.repository.resetWork(claim.project.id, head.commit);
     return null;
@@ -71,7 +74,19 @@ async function waitForNextStart(tx: UpdateTransaction, { deps }: Work): Promise<
   await tx.update.requeue({ notBefore: deps.clock.now(), reason: 'back-off', givesBackAttempt: true });
 }
 
-async function fail(tx: UpdateTransaction, { code, detail }: Extract<Halt, { kind: 'fail' }>): Promise<void> {
-  if (FREEZING.has(code)) await tx.project.freeze();
+async function fail(
+  tx: UpdateTransaction,
+  { code, detail }: Extract<Halt, { kind: 'fail' }>,
+  isPutBack: boolean,
+): Promise<void> {
+  if (FREEZING.has(code)) {
+    await tx.project.freeze();
+    await tx.update.set({ step: isPutBack ? 'prepare' : 'edit' });
+  }
   await tx.update.end({ status: 'failed', error: { code, detail }, payload: { code } });
+}
+
+/** Whether the update could not put its files back: then half an edit may stand in the working directory. */
+export function leftFiles({ status, step, error }: Pick<Update, 'status' | 'step' | 'error'>): boolean {
+  return status === 'failed' && error !== null && FREEZING.has(error.code) && step !== 'prepare';
 }

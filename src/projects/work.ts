@@ -52,6 +52,8 @@ export type Work = {
   readonly control: Control;
   /** As our own transactions have moved it. */
   head: Head;
+  /** The files may hold what this update has made of them: unless it is committed, they are put back. */
+  filesAreOurs: boolean;
   /** What the update has cost so far. */
   spentUsd: number;
   /** Rows of `agent.*` events that it may still write. */
@@ -86,6 +88,7 @@ export function makeWork(
     deps,
     control,
     head: claim.project.head,
+    filesAreOurs: claim.steps.some(({ kind }) => kind === 'edit'),
     spentUsd: claim.update.spent.costUsd,
     eventsLeft: MOST_AGENT_EVENTS,
     async transact(work) {

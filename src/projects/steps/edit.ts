@@ -36,6 +36,7 @@ async function editOnce(
   const { policy } = claim.project;
   if (work.spentUsd >= policy.max_update_cost_usd)
     return { kind: 'fail', code: 'budget_exceeded', detail: 'nothing is left for another attempt' };
+  work.filesAreOurs = true;
   const sessionId = newSessionId();
   const prompt = await promptOf(work, prepared, parent);
   const at = parent?.settledEntry ?? null;

@@ -1,5 +1,9 @@
+import { leftFiles } from '../settle-halt.ts';
 import type { CommitId, TreeId } from '../terms.ts';
 import { baseOf, beginStep, type Halt, type Work } from '../work.ts';
+
+/** Updates that were cancelled before they began may stand between one that ran and this one. */
+const MOST_EARLIER = 100;
 
 /** What the update begins on. */
 export type Prepared = {
@@ -17,6 +21,7 @@ export async function prepare(work: Work): Promise<Prepared | Halt> {
     await tx.update.set({ baseVersion: work.head.version });
     await beginStep(work, tx, 'prepare', baseOf(work.head.commit));
   });
+  await clearLeft(work);
   const outside = await snapshot(work);
   const commit = outside?.commit ?? work.head.commit;
   work.head = await work.transact(async (tx) => {
@@ -42,6 +47,18 @@ async function findRefusal({ claim, head, deps }: Work): Promise<Halt | null> {
 
 function fail(code: Extract<Halt, { kind: 'fail' }>['code'], detail: string): Halt {
   return { kind: 'fail', code, detail };
+}
+
+/** Half an edit that the update before could not put back, on a full disk, is nobody's change from outside. */
+async function clearLeft(work: Work): Promise<void> {
+  const { claim, deps } = work;
+  const { id } = claim.project;
+  const earlier = { status: null, before: claim.update.id, limit: MOST_EARLIER } as const;
+  const former = (await deps.store.queue.list(id, earlier)).find(({ startedAt }) => startedAt !== null);
+  if (former === undefined || !leftFiles(former)) return;
+  work.filesAreOurs = true;
+  await deps.repository.resetWork(id, work.head.commit);
+  work.filesAreOurs = false;
 }
 
 /** Null: nobody has changed anything since the head. */

@@ -27,6 +27,7 @@ export async function recover(work: Work): Promise<Exclude<Continuation, { at: '
   if (next.at === 'take-edit' && open !== null && tail !== null) return takeEdit(work, open, tail);
   if ('reset' in next && next.reset !== null)
     await deps.repository.resetWork(claim.project.id, next.reset.commit);
+  work.filesAreOurs = next.at === 'verify' || next.at === 'commit';
   await endLeftovers(work);
   if (next.at === 'take-edit') throw new Error('an edit is taken where a run of it is open');
   return next;
