@@ -1,7 +1,7 @@
 /**
  * The server as a process of its own that kills itself at a chosen call of an update. Arguments: the point's name
  * (`none`: it lives) and, after `--key`, the key with which the update is queued, or after `--update` the id of one that
- * an earlier server had; after `--agent` an executable in place of Claude's. `--unlocked`: it does not ask whether another server works on its database.
+ * an earlier server had; after `--agent` an executable in place of Claude's.
  */
 import { parseArgs } from 'node:util';
 import { makeApp } from '../../src/app.ts';
@@ -18,7 +18,6 @@ const { positionals, values } = parseArgs({
     key: { type: 'string', default: '' },
     update: { type: 'string' },
     agent: { type: 'string' },
-    unlocked: { type: 'boolean', default: false },
   },
 });
 const [name = 'none'] = positionals;
@@ -30,7 +29,6 @@ const { config } = loadConfig(process.cwd());
 const app = await makeApp(config, {
   log: makeLog({ level: config.logLevel, pretty: false }),
   clock: systemClock,
-  exclusive: !values.unlocked,
   ...(values.agent === undefined ? {} : { agentExecutable: values.agent }),
   ...(name === 'none' ? {} : crashingProjects(crashPoint(name), doomed)),
 });

@@ -64,8 +64,8 @@ export function crashingProjects(point: ProjectCrashPoint, target: Doomed) {
       async claim() {
         if (doomed !== null && point.when === 'before' && point.call === 'queue.claim') await die();
         const claim = await queue.claim();
-        armed ||= claim !== null && claim.update.id === doomed;
-        if (armed && claim?.update.id === doomed && isTheOne('queue.claim')) await dieAfter();
+        if (claim !== null) armed = claim.update.id === doomed;
+        if (claim !== null && armed && isTheOne('queue.claim')) await dieAfter();
         return claim;
       },
       release: (claim) => around('queue.release', armed, () => queue.release(claim)),

@@ -205,7 +205,14 @@ export async function openProject({ agent, makeDatabase }: Pick<ProjectCrashRun,
     read,
     address,
     folder,
-    pid: () => server?.pid ?? 0,
+
+    /** The server goes on, or not, whatever comes after it. */
+    letGo(): Child {
+      if (server === null) throw new Error('there is no server');
+      const left = server;
+      server = null;
+      return left;
+    },
 
     async find(key: string): Promise<{ readonly id: number } | null> {
       const rows = await database.read<{ id: number }>(

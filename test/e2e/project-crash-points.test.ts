@@ -21,7 +21,6 @@ it('D0, D1, D4, D5, D7, D8, D9, D24 makes each update one version when its serve
     'D5 while it edits',
     'D7 with its commands begun',
     'D8 with a commit that nothing points at',
-    'D8 with a version that is not committed',
     'D9 with a version that git does not know',
     'D24 restoring, with a version that is not committed',
     'D24 restored, with files that are not',
