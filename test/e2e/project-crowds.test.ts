@@ -1,9 +1,13 @@
 /** Many updates at once, over HTTP: what is promised about their order. */
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { type ProjectId, policySchema, type Run, type Update } from '../../src/projects/projects.ts';
-import { AS_ADMIN } from '../fixtures/front-doors.ts';
-import { makeLightProjects } from '../fixtures/light-projects.ts';
+import { ADMIN_TOKEN } from '../fixtures/front-doors.ts';
+import { makeGitProject } from '../fixtures/git-project.ts';
+import { makeLightProjects, makeUnseenFiles } from '../fixtures/light-projects.ts';
 import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
 import { makeClient, type ProjectClient } from './project-http.ts';
 import { makeProjectWorld, type ProjectWorld, queued } from './project-world.ts';
@@ -38,56 +42,73 @@ function mostAtOnce(runs: readonly Run[]): number {
   return Math.max(...runs.map(({ startedAt }) => running(startedAt)));
 }
 
-it('E1 one hundred updates of twenty clients to one project make a hundred versions in their order', {
-  timeout: 180_000,
-}, async () => {
-  const world = await makeProjectWorld({ agentExecutable: SCRIPTED_AGENT });
-  const client = makeClient(world);
-  const { id } = await world.newProject(QUIET);
-  const prompts = Array.from({ length: 20 }, (_, one) =>
-    Array.from({ length: 5 }, (__, no) => `put ${one}-${no} into ${one}-${no}.txt`),
+/** Twenty clients queue so many updates each of one project; every one of them makes a version, in their order. */
+async function crowdOneProject(each: number, files: Parameters<typeof makeLightProjects>[1]) {
+  const asked: string[] = [];
+  const change: typeof files.change = (workspace, prompt) => {
+    asked.push(wishIn(prompt));
+    return files.change(workspace, prompt);
+  };
+  const { projects, app, busy } = await makeLightProjects(AT_ONCE, { ...files, change });
+  const client = makeClient({ app }, ADMIN_TOKEN);
+  const { body } = await client.ask('POST', '/v1/projects', { body: { name: 'Shop', policy: QUIET } });
+  const id = String(body.id) as ProjectId;
+  const wishes = Array.from({ length: 20 }, (_, one) =>
+    Array.from({ length: each }, (__, no) => `wish ${no} of client ${one}`),
   );
   const ids = await Promise.all(
-    prompts.map(async (wishes) => {
+    wishes.map(async (own) => {
       const mine: number[] = [];
-      for (const wish of wishes) mine.push(await queueForSure(client, id, wish));
+      for (const wish of own) mine.push(await queueForSure(client, id, wish));
       return mine;
     }),
   );
   await client.ended(Math.max(...ids.flat()));
 
-  const updates = await readUpdates(world, id);
+  const updates = await readUpdates({ projects }, id);
   expect(updates.map((one) => [one.status, one.baseVersion ?? 0, one.resultVersion])).toEqual(
     updates.map((_, before) => ['completed', before, before + 1]),
   );
-  expect(updates.map(({ prompt }) => prompt).toSorted()).toEqual(prompts.flat().toSorted());
+  expect(updates.map(({ prompt }) => prompt)).toEqual(asked);
+  expect(asked.toSorted()).toEqual(wishes.flat().toSorted());
   // What a client queued first is done first.
   for (const mine of ids) expect(mine).toEqual(mine.toSorted((a, b) => a - b));
-  const runs = (await Promise.all(updates.map((one) => world.projects.updates.runs(one.id)))).flat();
-  expect([runs.length, mostAtOnce(runs)]).toEqual([100, 1]);
-  expect(runs.map(({ mode }) => mode)).toEqual(['fresh', ...Array.from({ length: 99 }, () => 'fork')]);
-  expect(world.files(id)).toHaveLength(100);
-  expect(world.git(id, 'rev-list', '--count', 'main')).toBe('100');
-  expect(world.git(id, 'rev-parse', 'main')).toBe((await world.head(id)).commit);
+  const runs = (await Promise.all(updates.map((one) => projects.updates.runs(one.id)))).flat();
+  expect([runs.length, mostAtOnce(runs), busy.most]).toEqual([20 * each, 1, 1]);
+  return { id, head: (await projects.records.get(id))?.head };
+}
+
+function wishIn(prompt: string): string {
+  return /<request>\n(.*)\n<\/request>/.exec(prompt)?.[1] ?? '';
+}
+
+it('E1 one hundred updates of twenty clients to one project make a hundred versions in their order', async () => {
+  const { head } = await crowdOneProject(5, makeUnseenFiles());
+  expect(head?.version).toBe(100);
+});
+
+it('E1 so do twenty with files in git, one commit each', { timeout: 120_000 }, async () => {
+  const { repository, root } = await makeGitProject();
+  const { id, head } = await crowdOneProject(1, {
+    repository,
+    change: (workspace, prompt) => writeFile(join(workspace, wishIn(prompt).replaceAll(' ', '-')), prompt),
+  });
+  const git = (...args: readonly string[]) =>
+    execFileSync('git', ['--git-dir', join(root, id, 'repo.git'), ...args], { encoding: 'utf8' }).trim();
+  const versions = git('log', '--reverse', '--format=%(trailers:key=Version,valueonly,separator=)');
+  expect(versions.split('\n')).toEqual(Array.from({ length: 20 }, (_, before) => String(before + 1)));
+  expect(git('ls-tree', '--name-only', 'main').split('\n')).toHaveLength(20);
+  expect(head).toMatchObject({ version: 20, commit: git('rev-parse', 'main') });
 });
 
 it('E2 one hundred updates over twenty projects run side by side, up to the limit, and in order in each', async () => {
-  const { projects, http, busy } = await makeLightProjects(AT_ONCE);
+  const { projects, app, busy } = await makeLightProjects(AT_ONCE, makeUnseenFiles());
+  const client = makeClient({ app }, ADMIN_TOKEN);
   const policy = policySchema.parse(QUIET);
   const make = () => projects.create({ name: 'Shop', ownerId: 'ada', policy, importFrom: null });
   const ids = (await Promise.all(Array.from({ length: 20 }, make))).map(({ id }) => id);
   const wishes = Array.from({ length: 5 }, (_, no) => `wish ${no}`);
-  for (const prompt of wishes) {
-    const asked = ids.map((id) =>
-      http.inject({
-        method: 'POST',
-        url: `/v1/projects/${id}/updates`,
-        headers: { ...AS_ADMIN, 'idempotency-key': prompt },
-        payload: { prompt },
-      }),
-    );
-    expect((await Promise.all(asked)).map(({ statusCode }) => statusCode)).toEqual(ids.map(() => 202));
-  }
+  for (const wish of wishes) await Promise.all(ids.map((id) => queueForSure(client, id, wish)));
   const all = await Promise.all(
     ids.map((id) =>
       waitFor(async () => {
@@ -96,16 +117,14 @@ it('E2 one hundred updates over twenty projects run side by side, up to the limi
       }),
     ),
   );
-  for (const updates of all)
+  for (const updates of all) {
     expect(updates.map((one) => [one.prompt, one.status, one.resultVersion])).toEqual(
       wishes.map((wish, before) => [wish, 'completed', before + 1]),
     );
-  const runs = (await Promise.all(all.flat().map((one) => projects.updates.runs(one.id)))).flat();
-  expect([runs.length, busy.most]).toEqual([100, AT_ONCE]);
-  for (const updates of all) {
-    const own = runs.filter(({ updateId }) => updates.some(({ id }) => id === updateId));
-    expect(mostAtOnce(own)).toBe(1);
+    const runs = await Promise.all(updates.map((one) => projects.updates.runs(one.id)));
+    expect([runs.flat().length, mostAtOnce(runs.flat())]).toEqual([5, 1]);
   }
+  expect(busy.most).toBe(AT_ONCE);
 });
 
 it('E3, E10 a key makes one update however often it is sent, and a full queue is no other project’s', async () => {

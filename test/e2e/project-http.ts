@@ -3,8 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { ProjectWorld } from './project-world.ts';
 import { waitFor } from './server.ts';
 
-const ADMIN = 'admin-token-of-the-test';
-
 export type Answer = {
   readonly status: number;
   readonly headers: Headers;
@@ -28,8 +26,12 @@ export type SentEvent = { readonly id: number; readonly type: string; readonly d
 export type ProjectClient = ReturnType<typeof makeClient>;
 
 /** With the admin token unless another one is given. */
-export function makeClient({ app }: Pick<ProjectWorld, 'app'>) {
-  async function fetched(method: string, path: string, { token = ADMIN, key, headers, body }: Asked = {}) {
+export function makeClient(
+  { app }: { readonly app: Pick<ProjectWorld['app'], 'address'> },
+  adminToken = 'admin-token-of-the-test',
+) {
+  async function fetched(method: string, path: string, asked: Asked = {}) {
+    const { token = adminToken, key, headers, body } = asked;
     return fetch(app.address + path, {
       method,
       headers: {
