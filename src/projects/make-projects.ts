@@ -90,11 +90,21 @@ export function makeProjects(deps: ProjectsDeps): Projects {
     return (await store.records.version(project, no))?.commit ?? null;
   }
 
+  async function isHeld(project: ProjectId): Promise<boolean> {
+    const holding = (['running', 'committed'] as const).map((status) =>
+      store.queue.list(project, { status, before: null, limit: 1 }),
+    );
+    return (await Promise.all(holding)).flat().length > 0;
+  }
+
   async function remove(project: ProjectId): Promise<void> {
     while (!ending.signal.aborted) {
       await worker.idle(project);
-      // Rows go first: files without a row are nobody's, a row without files would be broken.
-      if (await store.records.purge(project)) return repository.delete(project);
+      if (!(await isHeld(project))) {
+        // Files go first: of files without a row nobody would know, and nothing begins in a project that is deleted.
+        await repository.delete(project);
+        if (await store.records.purge(project)) return;
+      }
       await clock.sleep(DELETE_AGAIN_MS, ending.signal);
     }
   }
