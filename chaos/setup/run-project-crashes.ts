@@ -278,7 +278,7 @@ const POLICY = {
   verify: [{ name: 'test', command: ['sh', '-c', CHECK] }],
 };
 
-/** Three files, and a while before the last of them. */
+/** Three files, and a while before the last of them, or before the answer. */
 function promptFor(mark: string, agent: string | null): string {
   if (agent !== null) {
     const [one, two, three] = FILES.map((file) => `put ${mark} into ${file}`);
@@ -287,7 +287,7 @@ function promptFor(mark: string, agent: string | null): string {
   const wishes = FILES.map(
     (file) => `use tool Write with ${JSON.stringify({ file_path: file, content: `${mark}\n` })}`,
   );
-  return wishes.join(' then ');
+  return `${wishes.join(' then ')} and think for 0.8 seconds`;
 }
 
 /** Half of an edit is nobody's version. */
