@@ -15,7 +15,8 @@ async function overloads(server: TestServer): Promise<Record<string, number>> {
 
 /** Nobody but us writes while this holds. */
 function holdDatabase(server: TestServer): () => void {
-  const database = new DatabaseSync(join(server.dataDir, 'firekeeper.sqlite'));
+  // The server may be writing in this very moment.
+  const database = new DatabaseSync(join(server.dataDir, 'firekeeper.sqlite'), { timeout: 5_000 });
   database.exec('BEGIN IMMEDIATE');
   let isHeld = true;
   const release = () => {

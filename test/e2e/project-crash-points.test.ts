@@ -13,14 +13,18 @@ async function sweep(names: readonly string[], run: Partial<ProjectCrashRun> = {
   return Number(findings.find(({ what }) => what === 'deaths')?.found);
 }
 
-it('D0, D4, D5, D7, D8, D9, D14, D24 makes each update one version when its server is killed', async () => {
+it('D0, D2, D3, D4, D5, D7, D8, D9, D11, D13, D14, D24 makes each update one version when its server is killed', async () => {
   await sweep([
     'D0 before it is queued',
+    'D2 claimed',
+    'D3 prepared',
     'D4 with its process started',
     'D5 while it edits',
     'D7 with its commands begun',
     'D8 with a commit that nothing points at',
     'D9 with a version that git does not know',
+    'D11 while it is shortened',
+    'D13 before its end',
     'D24 restoring, with a version that is not committed',
     'D14 ended, and nobody was told',
   ]);
