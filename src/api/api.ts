@@ -13,6 +13,7 @@ import type { Projects } from '../projects/projects.ts';
 import type { HealthReport } from '../telemetry/health.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { TurnStore } from '../turn/turn.ts';
+import { type CostRoutesDeps, costRoutes } from './costs.ts';
 import { type EventSources, eventRoutes } from './events.ts';
 import type { Forget } from './forget.ts';
 import { type InboxRoutesDeps, inboxRoutes } from './inbox.ts';
@@ -35,7 +36,8 @@ export type OperatorDeps = SessionRoutesDeps & SteerDeps & InboxRoutesDeps & Out
 export type ApiDeps = Telemetry &
   OperatorDeps &
   WriteDeps &
-  EventSources & {
+  EventSources &
+  CostRoutesDeps & {
     readonly login: Login;
     readonly health: HealthReport;
     /** Folder of the page's files; they are open to everybody and hold no data. */
@@ -81,6 +83,7 @@ export function apiRoutes(deps: ApiDeps): FastifyPluginAsync {
       closed.addHook('onRequest', deps.login.require);
       closed.register(overviewRoutes(deps));
       closed.register(statsRoutes(deps));
+      closed.register(costRoutes(deps));
       closed.register(operatorRoutes(deps));
       closed.register(eventRoutes(deps));
       closed.register(localRoomRoutes({ ...deps, writeMessage }));

@@ -102,6 +102,8 @@ export async function buildHttp(config: Config, parts: HttpParts) {
       outboxViews: store.views.outbox,
       owed: parts.sender.wake,
       turns: store.turns,
+      ledger: store.ledger,
+      timeZone: config.timeZone,
       projects: parts.projects,
       chat: chat.name,
       rooms,

@@ -31,6 +31,7 @@ const ROUTES = [
     '/api/inbox',
     '/api/outbox',
     '/api/turns',
+    '/api/costs',
     '/api/bots',
   ],
 ];
