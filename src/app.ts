@@ -91,6 +91,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
     isDraining: () => draining,
   });
   closers.push(() => http.close());
+  await engine.reaped;
   await http.listen({ host: config.host, port: config.port });
   const { port } = http.server.address() as AddressInfo;
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;

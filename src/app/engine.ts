@@ -48,7 +48,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     clock,
     ...telemetry,
   });
-  const { agents, ownerId } = await openAgents(config, deps);
+  const { agents, ownerId, reaped } = await openAgents(config, deps);
 
   const workspaces = makeWorkspaces(join(config.dataDir, 'workspaces'));
   const turnEvents = makeBus<TurnEvent>((error) => log.error({ error }, 'a listener of turn events failed'));
@@ -121,14 +121,17 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
       overdueMs: config.queueWaitMs,
     },
   });
-  return { agents, ownerId, endpoints, sessions, sender, queue, turnEvents, people };
+  return { agents, ownerId, reaped, endpoints, sessions, sender, queue, turnEvents, people };
 }
 
-/** The agents of this data folder, without any that an earlier server left behind. */
-async function openAgents(
-  config: Config,
-  deps: EngineDeps,
-): Promise<{ readonly agents: Agents; readonly ownerId: string }> {
+type OpenAgents = {
+  readonly agents: Agents;
+  readonly ownerId: string;
+  /** Whom an earlier server left behind is gone; nothing may run before that. */
+  readonly reaped: Promise<void>;
+};
+
+async function openAgents(config: Config, deps: EngineDeps): Promise<OpenAgents> {
   const { clock, log, closers, telemetry, store } = deps;
   const ownerId = await store.meta.getOrCreate('owner', randomUUID);
   const agents = makeClaudeAgents({
@@ -143,10 +146,13 @@ async function openAgents(
     clock,
     ...telemetry,
   });
-  const reaped = await agents.reap();
-  if (reaped.families > 0) log.warn(reaped, 'ended agent families that an earlier server left behind');
+  const reaped = agents.reap().then((left) => {
+    if (left.families > 0) log.warn(left, 'ended agent families that an earlier server left behind');
+  });
+  // Whoever waits for it is told; until somebody does, its failure is nobody's bug.
+  reaped.catch(() => {});
   closers.push(() => agents.closeAll());
-  return { agents, ownerId };
+  return { agents, ownerId, reaped };
 }
 
 /** Where a folder for them is configured, the predecessor's session files follow each turn and each forget. */

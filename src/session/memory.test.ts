@@ -22,3 +22,21 @@ test('spares and the agents of projects count against the budget, though no conv
 test('a family of a conversation is counted with its live agent alone', async () => {
   expect(await fitsBeside('builtin:1:project', 101)).toBe(true);
 });
+
+test('a start is not measured for where there is plenty, and is where there may not be', async () => {
+  const asked = { count: 0 };
+  const start = (budgetMb: number, share = 0.1) =>
+    makeMemory({
+      async census() {
+        asked.count += 1;
+        return [];
+      },
+      machineShare: () => share,
+      limits: { mostLive: 10, budgetMb, highWatermark: 0.9 },
+    }).decide([], [botId('helper')], botId('helper'));
+  expect(await start(2_000)).toEqual({ evictions: [], fits: true });
+  expect(asked.count).toBe(0);
+  await start(1_999);
+  await start(2_000, 0.9);
+  expect(asked.count).toBe(2);
+});

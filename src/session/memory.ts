@@ -5,6 +5,8 @@ import type { LiveAgent } from './live-agents.ts';
 
 /** What an agent is taken for until one of its bot has been measured. */
 export const FIRST_GUESS_MB = 250;
+/** No agent has been seen to hold as much: where this fits once for each, nothing needs to be measured. */
+const MORE_THAN_ANY_MB = 1_000;
 /** How much of its bot's usual size one new measurement changes. */
 const SMOOTHING = 0.2;
 
@@ -34,8 +36,17 @@ export function makeMemory(deps: MemoryDeps): Memory {
   const usual = new Map<BotId, number>();
   const usualOf = (bot: BotId): number => usual.get(bot) ?? FIRST_GUESS_MB;
 
+  /** A start waits for a measurement only where it could matter; the sweep finds who is worn. */
+  function isPlenty(agents: number): boolean {
+    const { budgetMb, mostLive, highWatermark } = deps.limits;
+    const isRoom = agents <= mostLive && agents * MORE_THAN_ANY_MB <= budgetMb;
+    return isRoom && deps.machineShare() < highWatermark;
+  }
+
   return {
     async decide(live, starting, wanted) {
+      if (wanted !== null && isPlenty(live.length + starting.length + 1))
+        return { evictions: [], fits: true };
       const census = await deps.census();
       const measured = new Map(census.map(({ id, rssMb }) => [id, rssMb]));
       // They are not ours to end, and hold memory all the same.

@@ -14,7 +14,7 @@ export type ReapDeps = {
 };
 
 /** Nothing that they still do can be kept, and whoever waits for an answer waits for them to be gone. */
-const IN_PEACE_MS = 200;
+const IN_PEACE_MS = 50;
 
 /** Ends what a killed server left of this owner, with its homes and its lines in the registry. */
 export async function reap(deps: ReapDeps): ReturnType<Agents['reap']> {
