@@ -106,6 +106,7 @@ describe('everything else', () => {
     );
     expect(closed.map(({ method, url }) => `${method} ${url}`).sort()).toEqual([
       'GET /api/bots',
+      'GET /api/costs',
       'GET /api/events',
       'GET /api/inbox',
       'GET /api/outbox',
