@@ -5,6 +5,7 @@ import { unreachable } from '../base/errors.ts';
 import { toLegacyRoomId } from '../base/legacy-room-id.ts';
 import type { ConversationKey, InboxId } from '../base/terms.ts';
 import type { InboxState } from '../inbox/inbox.ts';
+import { rowsQuery, toPage } from './pages.ts';
 import { sendProblem } from './problems.ts';
 import type { InboxViews, SeenMessage } from './views.ts';
 import { legacyRoomId, toIso } from './wire.ts';
@@ -16,7 +17,6 @@ export type InboxRoutesDeps = {
   readonly clock: Clock;
 };
 
-const MOST_MESSAGES = 500;
 const STATES = ['waiting', 'running', 'settled', 'buried', 'ignored'] as const satisfies InboxState[];
 /** What an operator has to do with: what is on its way, and what is dead. */
 const USUAL_STATES = 'waiting,running,buried';
@@ -45,18 +45,7 @@ const messageBody = z.object({
 const listRoute = {
   schema: {
     summary: 'Accepted, running and dead messages, newest first',
-    querystring: z.object({
-      state: z
-        .string()
-        .default(USUAL_STATES)
-        .transform((text) => text.split(',').map((word) => word.trim()))
-        .pipe(z.array(state).min(1))
-        .describe(`Of ${STATES.join(', ')}; several with commas between them`),
-      key: z.string().min(1).optional().describe('Of this conversation alone'),
-      limit: z.coerce.number().int().min(1).max(MOST_MESSAGES).default(50),
-      before: z.coerce.number().int().positive().optional().describe('`next` of the page before'),
-      text: z.stringbool().default(false).describe('With what was written'),
-    }),
+    querystring: rowsQuery(STATES, USUAL_STATES, 'With what was written'),
     response: { 200: z.object({ messages: z.array(messageBody), next: z.int().nullable() }) },
   },
 };
@@ -85,9 +74,8 @@ export function inboxRoutes(deps: InboxRoutesDeps): FastifyPluginAsyncZod {
         limit: limit + 1,
         withText: text,
       });
-      const messages = found.slice(0, limit);
-      const next = found.length > limit ? (messages.at(-1)?.id ?? null) : null;
-      return { messages: messages.map(toMessageBody), next };
+      const { page, next } = toPage(found, limit, ({ id }) => id);
+      return { messages: page.map(toMessageBody), next };
     });
 
     scope.post('/api/inbox/:id/replay', replayRoute, async (request, reply) => {

@@ -5,6 +5,7 @@ import { unreachable } from '../base/errors.ts';
 import { toLegacyRoomId } from '../base/legacy-room-id.ts';
 import type { ConversationKey, OutboxId } from '../base/terms.ts';
 import type { OutboxState } from '../outbox/outbox.ts';
+import { rowsQuery, toPage } from './pages.ts';
 import { sendProblem } from './problems.ts';
 import type { OutboxViews, SeenReply } from './views.ts';
 import { legacyRoomId, toIso } from './wire.ts';
@@ -16,7 +17,6 @@ export type OutboxRoutesDeps = {
   readonly clock: Clock;
 };
 
-const MOST_REPLIES = 500;
 const STATES = ['owed', 'sending', 'unknown', 'sent', 'buried'] as const satisfies OutboxState[];
 /** What an operator has to do with: what is on its way, and what is dead. */
 const USUAL_STATES = 'owed,sending,unknown,buried';
@@ -45,18 +45,7 @@ const replyBody = z.object({
 const listRoute = {
   schema: {
     summary: 'Replies that are on their way, and dead ones, newest first',
-    querystring: z.object({
-      state: z
-        .string()
-        .default(USUAL_STATES)
-        .transform((text) => text.split(',').map((word) => word.trim()))
-        .pipe(z.array(state).min(1))
-        .describe(`Of ${STATES.join(', ')}; several with commas between them`),
-      key: z.string().min(1).optional().describe('Of this conversation alone'),
-      limit: z.coerce.number().int().min(1).max(MOST_REPLIES).default(50),
-      before: z.coerce.number().int().positive().optional().describe('`next` of the page before'),
-      text: z.stringbool().default(false).describe('With what the room reads, in Markdown'),
-    }),
+    querystring: rowsQuery(STATES, USUAL_STATES, 'With what the room reads, in Markdown'),
     response: { 200: z.object({ replies: z.array(replyBody), next: z.int().nullable() }) },
   },
 };
@@ -84,9 +73,8 @@ export function outboxRoutes(deps: OutboxRoutesDeps): FastifyPluginAsyncZod {
         limit: limit + 1,
         withText: text,
       });
-      const replies = found.slice(0, limit);
-      const next = found.length > limit ? (replies.at(-1)?.id ?? null) : null;
-      return { replies: replies.map(toReplyBody), next };
+      const { page, next } = toPage(found, limit, ({ id }) => id);
+      return { replies: page.map(toReplyBody), next };
     });
 
     scope.post('/api/outbox/:id/replay', replayRoute, async (request, reply) => {

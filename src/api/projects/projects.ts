@@ -9,6 +9,7 @@ import {
   type Projects,
   policySchema,
 } from '../../projects/projects.ts';
+import { toPage } from '../pages.ts';
 import { sendProblem } from '../problems.ts';
 import {
   changePolicy,
@@ -85,8 +86,7 @@ export function allProjectsRoutes({ projects }: Door): FastifyPluginAsyncZod {
       const { limit, after } = request.query;
       // Any text will do: a mark is only compared.
       const found = await projects.records.list((after as ProjectId | undefined) ?? null, limit + 1);
-      const page = found.slice(0, limit);
-      const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
+      const { page, next } = toPage(found, limit, ({ id }) => id);
       return { projects: page.map(toProjectBody), next };
     });
   };

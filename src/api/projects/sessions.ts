@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AuditEntry, ProjectSession, ResumeForecast } from '../../projects/projects.ts';
+import { toPage } from '../pages.ts';
 import { sendProblem } from '../problems.ts';
 import { secondsBetween, toIso } from '../wire.ts';
 import { enqueueHeaders, makeEnqueue, sendQueued } from './enqueue.ts';
@@ -129,8 +130,7 @@ export function sessionRoutes(door: Door): FastifyPluginAsyncZod {
     scope.get('/v1/projects/:id/session/audit', auditRoute, async (request) => {
       const { after, limit } = request.query;
       const found = await records.audit(who.projectOf(request).id, after, limit + 1);
-      const page = found.slice(0, limit);
-      const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
+      const { page, next } = toPage(found, limit, ({ id }) => id);
       return { entries: page.map(toEntryBody), next };
     });
   };

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { unreachable } from '../../base/errors.ts';
 import type { UpdateId } from '../../projects/projects.ts';
+import { toPage } from '../pages.ts';
 import { sendProblem } from '../problems.ts';
 import { enqueueHeaders, makeEnqueue, sendQueued } from './enqueue.ts';
 import { userName } from './project-body.ts';
@@ -82,8 +83,7 @@ export function updateRoutes(door: Door): FastifyPluginAsyncZod {
       // Any number will do: a mark is only compared.
       const query = { status, before: (before as UpdateId | undefined) ?? null, limit: limit + 1 };
       const found = await projects.updates.list(who.projectOf(request).id, query);
-      const page = found.slice(0, limit);
-      const next = found.length > limit ? (page.at(-1)?.id ?? null) : null;
+      const { page, next } = toPage(found, limit, ({ id }) => id);
       return { updates: page.map(toUpdateBody), next };
     });
   };

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { toPage } from '../pages.ts';
 import { sendProblem } from '../problems.ts';
 import { enqueueHeaders, makeEnqueue, sendQueued } from './enqueue.ts';
 import type { Door } from './project-routes.ts';
@@ -79,8 +80,7 @@ export function versionRoutes(door: Door): FastifyPluginAsyncZod {
     scope.get('/v1/projects/:id/versions', listRoute, async (request) => {
       const { limit, before = null } = request.query;
       const found = await projects.records.versions(who.projectOf(request).id, before, limit + 1);
-      const page = found.slice(0, limit);
-      const next = found.length > limit ? (page.at(-1)?.no ?? null) : null;
+      const { page, next } = toPage(found, limit, ({ no }) => no);
       return { versions: page.map(toVersionBody), next };
     });
 
