@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { delimiter, isAbsolute } from 'node:path';
 import { promisify } from 'node:util';
 import { toError } from '../base/errors.ts';
+import { findProgram } from '../base/find-program.ts';
 
 /** Whether this host keeps the commands of agents apart from everything else. `reason` begins in lower case. */
 export type SandboxProbe = { readonly kind: 'works' } | { readonly kind: 'missing'; readonly reason: string };
@@ -22,7 +21,8 @@ export async function probeSandbox(
   platform: NodeJS.Platform = process.platform,
 ): Promise<SandboxProbe> {
   if (platform !== 'linux') return missing('its sandbox is there on Linux only');
-  const found = await Promise.all(PROGRAMS.map(async ([program]) => find(program, path)));
+  const folders = path.split(delimiter).filter(isAbsolute);
+  const found = await Promise.all(PROGRAMS.map(([program]) => findProgram(program, folders)));
   const lacking = PROGRAMS.flatMap(([, debianPackage], index) =>
     found[index] === null ? [debianPackage] : [],
   );
@@ -54,18 +54,6 @@ const ISOLATED = [
     ':',
   ],
 ];
-
-async function find(program: string, path: string): Promise<string | null> {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
-    const candidate = join(folder, program);
-    const isThere = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return candidate;
-  }
-  return null;
-}
 
 function saidBy(thrown: unknown): string {
   const error = toError(thrown);

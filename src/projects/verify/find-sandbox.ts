@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, lstat, readlink, realpath, stat } from 'node:fs/promises';
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import { findProgram } from '../../base/find-program.ts';
 
 /** Bubblewrap, tried on this host. */
 export type Sandbox = {
@@ -114,18 +114,6 @@ async function findReadable(node: readonly string[]): Promise<Pick<Sandbox, 'rea
 async function findNode(folders: readonly string[]): Promise<readonly string[]> {
   const node = await findProgram('node', folders);
   return node === null ? [] : [...new Set([dirname(node), dirname(await realpath(node))])];
-}
-
-async function findProgram(name: string, folders: readonly string[]): Promise<string | null> {
-  for (const folder of folders) {
-    const path = join(folder, name);
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
-  }
-  return null;
 }
 
 /** Null: it works. Otherwise the first thing that it said. */
