@@ -1,50 +1,22 @@
 /** The page of projects in a real browser, on the real server with the offline model. */
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { findChromium } from '../setup/chromium.ts';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BROWSER_IS_MISSING, launchBrowser, openPage } from './browser.ts';
 import { write } from './project-world.ts';
 import { startServer } from './server.ts';
 
-const executablePath = findChromium();
 const WAIT = { timeout: 60_000 };
 
-// In CI a missing browser is a failure, not a silence.
-describe.skipIf(executablePath === null && !process.env.CI)('the page of projects', () => {
+describe.skipIf(BROWSER_IS_MISSING)('the page of projects', () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: executablePath ?? 'no Chromium was found',
-      args: [
-        // Chromium refuses its sandbox to root, and this browser sees our own page only.
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
   });
   afterAll(() => browser?.close());
 
-  /** A fresh browser profile; the test fails when the page throws or its content policy is broken. */
-  async function open(address: string): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.text().includes('Content Security Policy')) complaints.push(message.text());
-    });
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints).toEqual([]);
-    });
-    await page.goto(address);
-    return page;
-  }
+  const open = (address: string): Promise<Page> =>
+    openPage(browser, address, { viewport: { width: 1280, height: 900 } });
 
   async function ask(page: Page, prompt: string): Promise<void> {
     await page.locator('#prompt').fill(prompt);
