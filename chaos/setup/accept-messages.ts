@@ -1,5 +1,5 @@
 /**
- * Accepts messages into a new database and ends: what `chaos/syncs.ts` watches. Arguments: the database's file, how many
+ * Accepts messages into a new database and ends: what `run-syncs.ts` watches. Arguments: the database's file, how many
  * messages, and `together` for all of them at once.
  */
 import { systemClock } from '../../src/base/clock.ts';

@@ -1,6 +1,6 @@
 /** Where this machine's Chromium or Chrome is. The browser tests skip without one, except in CI, where they fail. */
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { foldersOn, isExecutable } from './executable.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge'];
 const MAC_APPLICATIONS = [
@@ -10,20 +10,11 @@ const MAC_APPLICATIONS = [
 
 /** The executable's path: what `CHROMIUM_PATH` says, or the first that is found; null when there is none. */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string | null {
-  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const folders = foldersOn(env.PATH);
   const candidates = [
     ...(env.CHROMIUM_PATH ? [env.CHROMIUM_PATH] : []),
     ...NAMES.flatMap((name) => folders.map((folder) => join(folder, name))),
     ...MAC_APPLICATIONS,
   ];
   return candidates.find(isExecutable) ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

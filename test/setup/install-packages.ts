@@ -25,6 +25,10 @@ export async function installBubblewrap(ground: Ground): Promise<void> {
   await install(ground, 'bubblewrap for the tests of sandboxed commands', 'get bubblewrap');
 }
 
+export async function installStrace(ground: Ground): Promise<void> {
+  await install(ground, 'strace for the test that counts syncs', 'get strace');
+}
+
 async function install(ground: Ground, what: string, script: string): Promise<void> {
   const root = process.getuid?.() === 0;
   if (process.platform !== 'linux' || !(await succeeds(ground, ['sh', '-c', 'command -v apt-get']))) return;

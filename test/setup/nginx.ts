@@ -1,6 +1,6 @@
 /** Where this machine's nginx is. The tests of its configuration skip without one, except in CI, where they fail. */
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { foldersOn, isExecutable } from './executable.ts';
 
 /** What `install-nginx.ts` unpacks. */
 export const NGINX_FOLDER = new URL('../../node_modules/.cache/nginx', import.meta.url).pathname;
@@ -10,7 +10,7 @@ const FOLDERS = ['/usr/sbin', '/usr/local/sbin', join(NGINX_FOLDER, 'usr/sbin')]
 
 /** The executable's path: what `NGINX_PATH` says, or the first that is found; null when there is none. */
 export function findNginx(env: NodeJS.ProcessEnv = process.env, folders = FOLDERS): string | null {
-  const onPath = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const onPath = foldersOn(env.PATH);
   const candidates = [
     ...(env.NGINX_PATH ? [env.NGINX_PATH] : []),
     ...[...onPath, ...folders].map((folder) => join(folder, 'nginx')),
@@ -20,12 +20,3 @@ export function findNginx(env: NodeJS.ProcessEnv = process.env, folders = FOLDER
 
 /** In CI a missing nginx is a failure, not a silence. */
 export const hasNoNginx = findNginx() === null && !process.env.CI;
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}

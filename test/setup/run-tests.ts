@@ -1,4 +1,4 @@
-/** What `bin/test` runs: a Chromium and a Postgres looked for, the type check, the tests, and one closing line. */
+/** What `bin/test` runs: the programs that some tests need looked for, the type check, the tests, and one closing line. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,9 +7,10 @@ import { systemClock } from '../../src/base/clock.ts';
 import { findSandbox } from '../../src/projects/verify/find-sandbox.ts';
 import { findChromium } from './chromium.ts';
 import { installNginx } from './install-nginx.ts';
-import { installBubblewrap, installChromium, installPostgres } from './install-packages.ts';
+import { installBubblewrap, installChromium, installPostgres, installStrace } from './install-packages.ts';
 import { findNginx } from './nginx.ts';
 import { findPostgres } from './postgres.ts';
+import { findStrace } from './strace.ts';
 import { summarize, type TestReport } from './summary.ts';
 
 const stopped = new AbortController();
@@ -27,15 +28,11 @@ async function runTests(named: readonly string[]): Promise<number> {
     say(
       `No Postgres: the tests on it ${fate}. Install postgresql, or put the folder of its initdb on the PATH.`,
     );
-
   if (findNginx() === null) await installNginx({ run, say });
-  if (findNginx() === null) {
-    say(
-      process.env.CI
-        ? 'No nginx: the tests of deploy/nginx.conf will fail. Install it, or set NGINX_PATH.'
-        : 'No nginx: the tests of deploy/nginx.conf are skipped. Install it, or set NGINX_PATH.',
-    );
-  }
+  if (findNginx() === null)
+    say(`No nginx: the tests of deploy/nginx.conf ${fate}. Install it, or set NGINX_PATH.`);
+  if (findStrace() === null) await installStrace({ run, say });
+  if (findStrace() === null) say(`No strace: the test that counts syncs to disk ${fate}. Install it.`);
 
   if ((await whyNoSandbox())?.includes('not installed')) await installBubblewrap({ run, say });
   const whyNot = await whyNoSandbox();
