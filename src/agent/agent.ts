@@ -105,7 +105,7 @@ export type AgentEvent =
     }
   /** It is at work without text: thinking, or writing a tool call. Says to a watchdog that it is not stuck. */
   | { readonly kind: 'activity' }
-  /** Entries of this turn did not reach the store (`mirror_error`); logged and counted already. */
+  /** Entries of this turn did not reach the store; logged and counted already. */
   | { readonly kind: 'memory-at-risk'; readonly detail: string }
   /** Always the last event, exactly once. */
   | {

@@ -72,7 +72,9 @@ export function makeClaudeTurn(
     claude.prompts.push(toUserMessage(prompt));
     const outcome = yield* readMessages();
     const lastEntry = await claude.mirror.endTurn();
-    if (reader.atRisk()) {
+    if (claude.mirror.hasLost())
+      yield { kind: 'memory-at-risk', detail: 'the store did not take all entries' };
+    if (reader.atRisk() || claude.mirror.hasLost()) {
       metrics.memoryAtRisk.inc();
       log.warn({ agent: id }, 'entries of a turn did not reach the transcript store');
     }

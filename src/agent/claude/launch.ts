@@ -59,6 +59,7 @@ export async function prepareLaunch(
     home,
     resumeAt: transcript.kind === 'new' ? null : transcript.at,
     onFencedOut: () => started?.child.kill('SIGKILL'),
+    clock: deps.clock,
   });
   const marks = { ownerId: deps.ownerId, agentId: id };
   return {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { makeFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { makeMemoryTranscripts } from '../../../test/fixtures/memory-transcripts.ts';
 import { makeTempFolder } from '../../../test/setup/temp.ts';
 import { newSessionId } from '../../base/ids.ts';
@@ -15,15 +16,17 @@ const entry = (uuid: string, type = 'user') => ({ type, uuid });
 function makeWorld(resumeAt: string | null = null) {
   const transcripts = makeMemoryTranscripts();
   const home = makeTempFolder();
+  const clock = makeFakeClock();
   let fencedOut = 0;
   const mirror = makeTranscriptMirror({
     transcripts,
     home,
     resumeAt: resumeAt as EntryId | null,
     onFencedOut: () => fencedOut++,
+    clock,
   });
   const stored = () => transcripts.main(sessionId).map(({ uuid }) => uuid);
-  return { transcripts, home, mirror, stored, fencedOut: () => fencedOut };
+  return { transcripts, home, clock, mirror, stored, fencedOut: () => fencedOut };
 }
 
 describe('the mirror of a transcript', () => {
@@ -54,33 +57,55 @@ describe('the mirror of a transcript', () => {
     transcripts.seize(9);
     mirror.beginTurn(owner(9));
     await mirror.store.append(key, [entry('later')]);
+    await mirror.endTurn();
     expect(stored()).toEqual(['early', 'later']);
   });
 
   it('keeps the order when a write fails and is tried again', async () => {
-    const { mirror, transcripts, stored } = makeWorld();
+    const { mirror, transcripts, clock, stored } = makeWorld();
     await mirror.store.append(key, [entry('early')]);
     mirror.beginTurn(owner(1));
     transcripts.failWith(new Error('busy'));
-    await expect(mirror.store.append(key, [entry('later')])).rejects.toThrow('busy');
-    transcripts.failWith(null);
     await mirror.store.append(key, [entry('later')]);
-    expect(stored()).toEqual(['early', 'later']);
-    expect(mirror.fencedOut()).toBe(false);
+    transcripts.failWith(null);
+    await clock.advance(1_000);
+    await mirror.store.append(key, [entry('last')]);
+    expect(await mirror.endTurn()).toBe('last');
+    expect(stored()).toEqual(['early', 'later', 'last']);
+    expect(mirror.hasLost()).toBe(false);
   });
 
-  it('knows no last entry of a turn of which one is missing', async () => {
-    const { mirror, transcripts } = makeWorld();
+  it('gives up what is refused again and again, and knows no last entry from then on', async () => {
+    const { mirror, transcripts, clock, stored } = makeWorld();
     mirror.beginTurn(owner(1));
-    transcripts.failWith(new Error('busy'));
-    await expect(mirror.store.append(key, [entry('a')])).rejects.toThrow('busy');
+    transcripts.failWith(new Error('away'));
+    await mirror.store.append(key, [entry('a')]);
+    await clock.advance(10_000);
     transcripts.failWith(null);
     await mirror.store.append(key, [entry('b')]);
     expect(await mirror.endTurn()).toBeNull();
+    expect(stored()).toEqual(['b']);
+    expect(mirror.hasLost()).toBe(true);
     mirror.beginTurn(owner(2));
-    await mirror.store.append(key, [entry('a')]);
     await mirror.store.append(key, [entry('c')]);
-    expect(await mirror.endTurn()).toBe('c');
+    expect(await mirror.endTurn()).toBeNull();
+    expect(clock.pending()).toBe(0);
+  });
+
+  it('holds the process up when too much waits', async () => {
+    const { mirror, transcripts, clock, stored } = makeWorld();
+    mirror.beginTurn(owner(1));
+    transcripts.failWith(new Error('slow'));
+    for (let index = 0; index <= 100; index += 1) await mirror.store.append(key, [entry(`${index}`)]);
+    let taken = false;
+    const next = mirror.store.append(key, [entry('next')]).then(() => {
+      taken = true;
+    });
+    transcripts.failWith(null);
+    expect(taken).toBe(false);
+    await clock.advance(1_000);
+    await next;
+    expect(stored()).toHaveLength(102);
   });
 
   it('says once that the lease is lost, and keeps nothing more', async () => {
@@ -89,9 +114,9 @@ describe('the mirror of a transcript', () => {
     transcripts.seize(2);
     await mirror.store.append(key, [entry('a')]);
     await mirror.store.append(key, [entry('b')]);
+    expect(await mirror.endTurn()).toBeNull();
     expect(fencedOut()).toBe(1);
     expect(mirror.fencedOut()).toBe(true);
-    expect(await mirror.endTurn()).toBeNull();
     expect(stored()).toEqual([]);
   });
 
@@ -107,6 +132,7 @@ describe('the mirror of a transcript', () => {
       entry('c'),
       { type: 'agent_metadata', agentType: 'Explore' },
     ]);
+    await mirror.endTurn();
     expect(await mirror.store.load(key)).toBeNull();
     const folder = `${home}/projects/-workspace`;
     const read = (path: string) => readFileSync(`${folder}/${path}`, 'utf8');
@@ -125,6 +151,7 @@ describe('the mirror of a transcript', () => {
     const { mirror, home } = makeWorld(at);
     mirror.beginTurn(owner(1));
     await mirror.store.append(key, [entry('a'), entry('b'), { type: 'last-prompt' }, entry('c')]);
+    await mirror.endTurn();
     await mirror.store.load(key);
     expect(readFileSync(`${home}/projects/-workspace/${sessionId}.jsonl`, 'utf8')).toBe(copy);
   });
@@ -134,6 +161,7 @@ describe('the mirror of a transcript', () => {
     mirror.beginTurn(owner(1));
     await mirror.store.append(key, [entry('a')]);
     await mirror.store.append({ ...key, subpath: '../../../way-out' }, [entry('b')]);
+    await mirror.endTurn();
     await expect(mirror.store.load(key)).rejects.toThrow('leaves its session');
   });
 });

@@ -1,27 +1,37 @@
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
+import { backoffMs } from '../../base/backoff.ts';
+import type { Clock } from '../../base/clock.ts';
 import { LeaseLost } from '../../base/errors.ts';
 import type { EntryId, SessionId } from '../../base/terms.ts';
 import type { TranscriptEntry, TranscriptOwner, TranscriptStore } from '../agent.ts';
 import { writeLocalCopy } from './local-copy.ts';
 
 /**
- * Our side of the SDK's `SessionStore` for one process.
+ * Our side of the SDK's `SessionStore` for one process:
+ *
+ *   arrived ──a turn runs──▶ written, in order ──fails──▶ tried again, a few times ──▶ lost
+ *      └─ between turns: waits for the next one; dropped with the process
  *
  * Entries of a running turn go to the transcript store under the turn's fence. Between turns nobody holds the
- * conversation, and a spare has none; so what the process writes then waits for the next turn's fence, and is dropped with the process:
- * it is bookkeeping, and a resume goes back to the settled entry anyway.
+ * conversation, and a spare has none; what the process writes then is bookkeeping, and a resume goes back to the
+ * settled entry anyway.
+ *
+ * The SDK holds a turn's result back until its entries are taken. They are taken at once, so that several of them share
+ * a commit while the result is read; `endTurn` waits until all are on disk.
  */
 export type TranscriptMirror = {
   readonly store: SessionStore;
   /** From now on entries belong to this conversation, under this fence. */
   beginTurn(owner: TranscriptOwner): void;
   /**
-   * The last entry that the turn left in the main transcript; null when none arrived, or not all of them: a session that
+   * The last entry that the turn left in the main transcript; null when none arrived, or one was lost: a session that
    * goes on at an entry whose parents are missing has forgotten everything before them. Waits for those on their way.
    */
   endTurn(): Promise<EntryId | null>;
   /** True once an entry was refused because the turn's lease is lost. */
   fencedOut(): boolean;
+  /** True once entries were given up: from then on the process remembers what the store does not. */
+  hasLost(): boolean;
 };
 
 export type TranscriptMirrorDeps = {
@@ -31,6 +41,7 @@ export type TranscriptMirrorDeps = {
   readonly resumeAt: EntryId | null;
   /** The turn's lease is lost: nothing that the process does from now on may be kept. */
   readonly onFencedOut: () => void;
+  readonly clock: Clock;
 };
 
 type Batch = {
@@ -39,64 +50,70 @@ type Batch = {
   readonly entries: readonly TranscriptEntry[];
 };
 
-/** A process at rest writes a handful; more than this is not bookkeeping any more, and the oldest go. */
+/** More than this waits only behind a slow database: then the process is held up too. Between turns the oldest go. */
 const MOST_WAITING_BATCHES = 100;
+/** The database has waited as long as it may by itself, each time. */
+const WRITE = { attempts: 4, firstMs: 50, mostMs: 1_000 };
 
 export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirror {
   const waiting: Batch[] = [];
-  let lastWrite: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | null = null;
   let owner: TranscriptOwner | null = null;
   let lastEntry: EntryId | null = null;
   let fencedOut = false;
-  /** Entries of which a write failed, until one succeeds: the SDK tries again a few times, then drops them. */
-  const missing = new Set<string>();
+  let hasLost = false;
 
-  async function write(batch: Batch, under: TranscriptOwner): Promise<void> {
-    const ids = batch.entries.flatMap(({ uuid }) => uuid ?? []);
-    for (const id of ids) missing.add(id);
-    await deps.transcripts.append(under, batch.sessionId, batch.subpath, batch.entries);
-    for (const id of ids) missing.delete(id);
-    const last = batch.entries.findLast((entry) => entry.uuid !== undefined)?.uuid;
-    if (batch.subpath === null && last !== undefined) lastEntry = last as EntryId;
+  async function writeWaiting(under: TranscriptOwner): Promise<void> {
+    for (let next = takeNext(waiting); next !== null && !fencedOut; next = takeNext(waiting)) {
+      if (!(await tryToWrite(next, under)) && !fencedOut) hasLost = true;
+    }
+    // In the same breath as the look at what waits: a batch that comes now starts the next run.
+    writing = null;
   }
 
-  /** A batch is taken off only when it is written: the SDK calls again after a failure, with the later batch alone. */
-  async function writeInOrder(batch: Batch, under: TranscriptOwner): Promise<void> {
-    while (waiting[0] !== undefined) {
-      await write(waiting[0], under);
-      waiting.shift();
+  async function tryToWrite(batch: Batch, under: TranscriptOwner): Promise<boolean> {
+    for (let attempt = 1; attempt <= WRITE.attempts; attempt += 1) {
+      try {
+        await deps.transcripts.append(under, batch.sessionId, batch.subpath, batch.entries);
+        noteLast(batch);
+        return true;
+      } catch (error) {
+        if (error instanceof LeaseLost) return refuse();
+      }
+      if (attempt < WRITE.attempts) await deps.clock.sleep(backoffMs(attempt, WRITE));
     }
-    await write(batch, under);
+    return false;
+  }
+
+  function noteLast({ subpath, entries }: Batch): void {
+    const last = entries.findLast((entry) => entry.uuid !== undefined)?.uuid;
+    if (subpath === null && last !== undefined) lastEntry = last as EntryId;
+  }
+
+  function refuse(): boolean {
+    fencedOut = true;
+    waiting.length = 0;
+    deps.onFencedOut();
+    return false;
   }
 
   async function append(batch: Batch): Promise<void> {
     if (fencedOut) return;
-    if (owner === null) {
-      waiting.push(batch);
-      if (waiting.length > MOST_WAITING_BATCHES) waiting.shift();
-      return;
-    }
-    try {
-      await writeInOrder(batch, owner);
-    } catch (error) {
-      if (!(error instanceof LeaseLost)) throw error;
-      fencedOut = true;
-      deps.onFencedOut();
-    }
+    waiting.push(batch);
+    if (owner !== null) writing ??= writeWaiting(owner);
+    if (waiting.length <= MOST_WAITING_BATCHES) return;
+    if (writing === null) waiting.shift();
+    else await writing;
   }
 
   return {
     store: {
       append(key, entries) {
-        const batch = {
+        return append({
           sessionId: key.sessionId as SessionId,
           subpath: key.subpath ?? null,
           entries: entries as readonly TranscriptEntry[],
-        };
-        const writing = lastWrite.then(() => append(batch));
-        // Its failure belongs to the SDK, which calls again; the next write only waits its turn.
-        lastWrite = writing.catch(() => {});
-        return writing;
+        });
       },
       async load(key) {
         const { transcripts, home, resumeAt } = deps;
@@ -110,10 +127,22 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
       lastEntry = null;
     },
     async endTurn() {
-      await lastWrite;
+      while (writing !== null) await writing;
       owner = null;
-      return missing.size === 0 ? lastEntry : null;
+      return hasLost || fencedOut ? null : lastEntry;
     },
     fencedOut: () => fencedOut,
+    hasLost: () => hasLost,
   };
+}
+
+/** What waits first, with all that follows it into the same transcript. */
+function takeNext(waiting: Batch[]): Batch | null {
+  const [first] = waiting;
+  if (first === undefined) return null;
+  const other = waiting.findIndex(
+    ({ sessionId, subpath }) => sessionId !== first.sessionId || subpath !== first.subpath,
+  );
+  const taken = waiting.splice(0, other === -1 ? waiting.length : other);
+  return { ...first, entries: taken.flatMap(({ entries }) => entries) };
 }
