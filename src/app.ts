@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { type Agents, probeSandbox } from './agent/agent.ts';
-import { type OfflineModel, startOfflineModel } from './agent/offline/offline-model.ts';
+import type { OfflineModel } from './agent/offline/offline-model.ts';
 import { buildArrival } from './app/arrival.ts';
 import { buildEngine, endpointOf, rewarmSome } from './app/engine.ts';
 import { buildHttp } from './app/front-doors.ts';
@@ -8,7 +8,7 @@ import { type AppDeps, type Closers, closeAll, type Ground } from './app/ground.
 import { chatNameOf, openBots, openChat, openStore, startRetention } from './app/open-parts.ts';
 import { buildProjects } from './app/projects.ts';
 import type { makeBus } from './base/bus.ts';
-import { within } from './base/clock.ts';
+import { type Clock, within } from './base/clock.ts';
 import type { Bots } from './bots/bots.ts';
 import type { Config } from './config.ts';
 import type { Projects } from './projects/projects.ts';
@@ -69,7 +69,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   ]);
   const bots = await openBots(config, ground, sandbox);
   const { chat, rooms, roomEvents } = await openChat(config, { ...ground, telemetry, store, bots });
-  const offlineModel = config.model.kind === 'offline' ? await startOfflineModel({ clock }) : null;
+  const offlineModel = await startOfflineModel(config, clock);
   closers.push(() => offlineModel?.close());
   const parts = { ...ground, telemetry, store, bots, chat, offlineModel, sandbox };
   const engine = await buildEngine(config, parts);
@@ -91,7 +91,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
     isDraining: () => draining,
   });
   closers.push(() => http.close());
-  await engine.reaped;
+  await Promise.all([http.ready(), engine.reaped]);
   await http.listen({ host: config.host, port: config.port });
   const { port } = http.server.address() as AddressInfo;
   const address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
@@ -123,6 +123,13 @@ async function build(config: Config, ground: Ground): Promise<App> {
       await closeAll(closers);
     },
   };
+}
+
+/** Loaded where it is used: whoever has a model does not wait for another one. */
+async function startOfflineModel(config: Config, clock: Clock): Promise<OfflineModel | null> {
+  if (config.model.kind !== 'offline') return null;
+  const offline = await import('./agent/offline/offline-model.ts');
+  return offline.startOfflineModel({ clock });
 }
 
 export { chatNameOf, endpointOf, openStore };

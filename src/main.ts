@@ -1,7 +1,9 @@
 /** The process: configuration, signals, exit codes. What it runs is built in `app.ts`. */
 import { flushCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { makeApp } from './app.ts';
+import type { AppDeps } from './app/ground.ts';
+import { takeFolder } from './app/take-folder.ts';
+import type { App } from './app.ts';
 import { systemClock, within } from './base/clock.ts';
 import { toError } from './base/errors.ts';
 import { type Config, ConfigError, loadConfig, type ReadConfig } from './config.ts';
@@ -32,9 +34,7 @@ export async function main(): Promise<number> {
     }
   });
 
-  const app = await makeApp(config, { log, clock: systemClock, giveUp }).catch((error: unknown) =>
-    toError(error),
-  );
+  const app = await startApp(config, { log, clock: systemClock, giveUp }).catch(toError);
   if (app instanceof Error) {
     process.stderr.write(`Firekeeper did not start: ${app.message}\n`);
     return 1;
@@ -51,6 +51,13 @@ export async function main(): Promise<number> {
   const clean = await within(systemClock, STOP_LIMIT_MS, app.stop());
   if (clean === 'timed-out') log.error('the stop took too long and was cut short');
   return Number(process.exitCode ?? 0);
+}
+
+/** The folder first: what is loaded after it takes longest of all when much runs beside it. */
+async function startApp(config: Config, deps: AppDeps): Promise<App> {
+  const lock = await takeFolder(config.dataDir, deps.clock);
+  const { makeApp } = await import('./app.ts');
+  return makeApp(config, { ...deps, lock });
 }
 
 function aboutModel(model: Exclude<Config['model'], { kind: 'endpoint' }>): string {

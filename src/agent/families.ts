@@ -10,10 +10,11 @@ import type { ProcessRow, ProcessTable } from './process-table.ts';
  */
 export type Families = {
   /**
-   * Ends a family and resolves with the number of processes that were told to end, once nobody is left. Rejects when
-   * somebody outlives KILL. `inPeaceMs`: how long they have to go by themselves, two seconds when not given.
+   * Ends the families of these agents and resolves with the number of processes that were told to end, once nobody is
+   * left. Rejects when somebody outlives KILL. `inPeaceMs`: how long they have to go by themselves, two seconds when not
+   * given.
    */
-  end(agent: AgentId, inPeaceMs?: number): Promise<number>;
+  end(agents: readonly AgentId[], inPeaceMs?: number): Promise<number>;
   /** Agents of this owner with a living member. */
   owned(owner: string): Promise<readonly AgentId[]>;
   /** Memory of each family in megabytes. */
@@ -35,8 +36,12 @@ const QUIET_SCANS = 2;
 
 export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
   /** Signals whoever is there and is new to the signal; the number of members seen. */
-  async function signalOnce(agent: AgentId, signal: NodeJS.Signals, known: Set<string>): Promise<number> {
-    const members = membersOf(await table.rows(), agent, known, self);
+  async function signalOnce(
+    agents: readonly AgentId[],
+    signal: NodeJS.Signals,
+    known: Set<string>,
+  ): Promise<number> {
+    const members = membersOf(await table.rows(), agents, known, self);
     for (const member of members) {
       const wasTold = known.has(identityOf(member));
       known.add(identityOf(member));
@@ -47,7 +52,7 @@ export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
 
   /** False when the time is up and somebody is still there. */
   async function signalUntilGone(
-    agent: AgentId,
+    agents: readonly AgentId[],
     signal: NodeJS.Signals,
     limitMs: number,
     known: Set<string>,
@@ -55,7 +60,7 @@ export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
     const deadline = clock.now() + limitMs;
     let quietScans = 0;
     while (quietScans < QUIET_SCANS) {
-      const seen = await signalOnce(agent, signal, known);
+      const seen = await signalOnce(agents, signal, known);
       quietScans = seen === 0 ? quietScans + 1 : 0;
       if (seen === 0) continue;
       if (clock.now() >= deadline) return false;
@@ -65,11 +70,12 @@ export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
   }
 
   return {
-    async end(agent, inPeaceMs = TERM_LIMIT_MS) {
+    async end(agents, inPeaceMs = TERM_LIMIT_MS) {
+      if (agents.length === 0) return 0;
       const known = new Set<string>();
-      if (await signalUntilGone(agent, 'SIGTERM', inPeaceMs, known)) return known.size;
-      if (await signalUntilGone(agent, 'SIGKILL', KILL_LIMIT_MS, known)) return known.size;
-      throw new Error(`the family of agent ${agent} outlived KILL`);
+      if (await signalUntilGone(agents, 'SIGTERM', inPeaceMs, known)) return known.size;
+      if (await signalUntilGone(agents, 'SIGKILL', KILL_LIMIT_MS, known)) return known.size;
+      throw new Error(`a process of ${agents.join(', ')} outlived KILL`);
     },
     async owned(owner) {
       return agentsOf(await table.rows(), owner);
@@ -77,7 +83,7 @@ export function makeFamilies({ table, clock, self }: FamiliesDeps): Families {
     async memoryMb(agents) {
       const rows = await table.rows();
       const sums = agents.map(async (agent): Promise<[AgentId, number]> => {
-        const members = membersOf(rows, agent, new Set(), self);
+        const members = membersOf(rows, [agent], new Set(), self);
         const kilobytes = await Promise.all(members.map((member) => table.memoryKb(member)));
         return [agent, Math.round(kilobytes.reduce((sum, each) => sum + each, 0) / 1024)];
       });

@@ -18,7 +18,7 @@ const row = (pid: number, parent: number, group: number, agent: AgentId | null =
 });
 const server = row(SERVER, 1, SERVER);
 const pidsOf = (rows: readonly ProcessRow[], known: readonly string[] = []) =>
-  membersOf(rows, A, new Set(known), SERVER).map(({ pid }) => pid);
+  membersOf(rows, [A], new Set(known), SERVER).map(({ pid }) => pid);
 
 describe('membersOf', () => {
   it.each<[string, readonly ProcessRow[], readonly number[]]>([

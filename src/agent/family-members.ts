@@ -7,20 +7,19 @@ export function identityOf(row: ProcessRow): string {
 }
 
 /**
- * Everybody who belongs to an agent: who carries its mark or was known as a member before, who shares a process group
+ * Everybody who belongs to these agents: who carries a mark of theirs or was known as a member before, who shares a process group
  * with one of them, and who descends from one of them. Never the server itself, nor whom it descends from: a server
  * that was started by an agent carries that agent's mark.
  */
 export function membersOf(
   rows: readonly ProcessRow[],
-  agent: AgentId,
+  agents: readonly AgentId[],
   known: ReadonlySet<string>,
   self: number,
 ): readonly ProcessRow[] {
   const spared = ancestryOf(rows, self);
-  const seeds = rows.filter(
-    (row) => !spared.has(row.pid) && (row.agent === agent || known.has(identityOf(row))),
-  );
+  const isMarked = (row: ProcessRow) => row.agent !== null && agents.includes(row.agent);
+  const seeds = rows.filter((row) => !spared.has(row.pid) && (isMarked(row) || known.has(identityOf(row))));
   const ownGroup = rows.find((row) => row.pid === self)?.group;
   const groups = new Set(seeds.map((row) => row.group).filter((group) => group !== ownGroup && group > 1));
   const members = new Set(seeds.map((row) => row.pid));

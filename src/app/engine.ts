@@ -22,6 +22,7 @@ import { machineShare } from '../telemetry/machine-memory.ts';
 import type { Log } from '../telemetry/telemetry.ts';
 import { makeLoopBreaker, makeWaitRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
 import { type ChatDeps, LEASE_MS } from './open-parts.ts';
+import { homesIn } from './take-folder.ts';
 
 export const POLL_MS = 1_000;
 
@@ -135,7 +136,7 @@ async function openAgents(config: Config, deps: EngineDeps): Promise<OpenAgents>
   const { clock, log, closers, telemetry, store } = deps;
   const ownerId = await store.meta.getOrCreate('owner', randomUUID);
   const agents = makeClaudeAgents({
-    homes: join(config.dataDir, 'agents'),
+    homes: homesIn(config.dataDir),
     ownerId,
     transcripts: store.transcripts,
     registry: store.agents,

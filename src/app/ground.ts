@@ -1,11 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Repository } from '../projects/projects.ts';
+import type { FolderLock } from '../store/sqlite/lock.ts';
 import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/telemetry.ts';
 
 export type AppDeps = {
   readonly log: Log;
   readonly clock: Clock;
+  /** Of the data folder, taken already; taken while the store is opened when not given. */
+  readonly lock?: FolderLock;
   /** Runs instead of Claude's process. For tests alone, so it is no setting. */
   readonly agentExecutable?: string;
   /** Stands between every part and the store's ports. For tests alone: the crash-point sweep dies at chosen calls. */

@@ -12,7 +12,6 @@ import { makeCampfire } from '../chat/campfire/campfire.ts';
 import type { Chat, RoomMessage, RoomStore } from '../chat/chat.ts';
 import type { Config } from '../config.ts';
 import { makeWorkspaces } from '../session/workspaces.ts';
-import { openPostgres } from '../store/postgres/postgres.ts';
 import { makeRetentionRuns } from '../store/retention.ts';
 import { lockFolder } from '../store/sqlite/lock.ts';
 import { openSqlite } from '../store/sqlite/sqlite.ts';
@@ -27,7 +26,7 @@ export const LEASE_MS = 60_000;
 export async function openStore(config: Config, ground: Ground & { telemetry: Telemetry }) {
   const { clock, closers, telemetry, wrapStore = (store) => store } = ground;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const lock = await lockFolder(config.dataDir, clock);
+  const lock = ground.lock ?? (await lockFolder(config.dataDir, clock));
   closers.push(() => lock.release());
   const database = await openDatabase(config, ground);
   collectWrites(telemetry.metrics, database.stats);
@@ -37,12 +36,15 @@ export async function openStore(config: Config, ground: Ground & { telemetry: Te
   return { store, lock };
 }
 
-function openDatabase(
+async function openDatabase(
   config: Config,
   { clock, log, exclusive = true, giveUp = () => {} }: Ground,
 ): Promise<Database> {
-  if (config.databaseUrl !== null)
+  if (config.databaseUrl !== null) {
+    // Loaded where it is used: a start on SQLite does not wait for the driver.
+    const { openPostgres } = await import('../store/postgres/postgres.ts');
     return openPostgres(config.databaseUrl, { clock, log, exclusive, onTaken: giveUp });
+  }
   return openSqlite(join(config.dataDir, 'firekeeper.sqlite'), clock);
 }
 

@@ -23,7 +23,7 @@ async function startTrouble(owner: string, agent: AgentId, manner = 'meek'): Pro
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(async () => {
-    await families.end(agent);
+    await families.end([agent]);
   });
   const [said] = await once(child.stdout, 'data');
   return JSON.parse(String(said)) as number[];
@@ -40,9 +40,9 @@ describe('a family', () => {
     const pids = await startTrouble('ours', agent, manner);
     expect(await stillThere(pids)).toHaveLength(3);
     expect((await families.memoryMb([agent])).get(agent)).toBeGreaterThan(10);
-    expect(await families.end(agent)).toBe(3);
+    expect(await families.end([agent])).toBe(3);
     expect(await stillThere(pids)).toEqual([]);
-    expect(await families.end(agent)).toBe(0);
+    expect(await families.end([agent])).toBe(0);
   });
 
   it('without its head is found by the mark that the others carry', async () => {
@@ -50,7 +50,7 @@ describe('a family', () => {
     const pids = await startTrouble('ours', agent);
     process.kill(pids[0] ?? 0, 'SIGKILL');
     while ((await stillThere(pids.slice(0, 1))).length > 0) await systemClock.sleep(20);
-    await families.end(agent);
+    await families.end([agent]);
     expect(await stillThere(pids.slice(0, 2))).toEqual([]);
   });
 });

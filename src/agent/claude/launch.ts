@@ -86,7 +86,7 @@ export async function prepareLaunch(
     process: () => started,
     async remove(closeSession) {
       prompts.end();
-      await deps.families.end(id);
+      await deps.families.end([id]);
       closeSession();
       await removeAgentFolders(deps.homes, id);
     },

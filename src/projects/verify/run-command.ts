@@ -61,7 +61,7 @@ export async function runCommand(
   });
 
   const outcome = await firstOf(exited, options, deps.clock);
-  await deps.families.end(family);
+  await deps.families.end([family]);
   await within(deps.clock, DRAIN_LIMIT_MS, closed);
   child.stdout?.destroy();
   child.stderr?.destroy();

@@ -175,7 +175,7 @@ describe.each(isHere ? [...kinds, ...sandboxed] : kinds)(
       const { verify, left, families, workdir } = makeHouse(sandbox);
       const running = verify([shell(FAMILY)], { allowUnsandboxed });
       await until(join(workdir, 'started'));
-      for (const agent of await left()) await families.end(agent);
+      await families.end(await left());
       expect(await left()).toEqual([]);
       expect((await running).kind).toBe('failed');
     });
