@@ -1,38 +1,29 @@
-import { systemClock } from '../../src/base/clock.ts';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 
-const EVERY_MS = 100;
-/** Whoever has not answered by then is not up. */
-const LIMIT_MS = 5_000;
+const PROCESS = new URL('health-process.ts', import.meta.url).pathname;
 
-/**
- * Asks `/health` again and again while a server is up (its address is not null), until `stop`, which gives the times
- * of all answers in milliseconds. A question that a kill cuts off has no answer.
- */
-export function probeHealth(address: () => string | null): { stop(): Promise<readonly number[]> } {
-  const times: number[] = [];
-  const ending = new AbortController();
-  async function ask(url: string): Promise<void> {
-    const asked = performance.now();
-    try {
-      const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(LIMIT_MS) });
-      await answer.arrayBuffer();
-    } catch {
-      if (address() !== url || performance.now() - asked < LIMIT_MS) return;
-    }
-    times.push(performance.now() - asked);
+export type HealthProbe = {
+  /** From now on this server is asked; null: none is up. */
+  ask(address: string | null): void;
+  /** Times of all answers in milliseconds. */
+  stop(): Promise<readonly number[]>;
+};
+
+/** Asks `/health` ten times a second while a server is up. */
+export function probeHealth(): HealthProbe {
+  const child = fork(PROCESS);
+  let times: Promise<readonly number[]> | null = null;
+  async function stop(): Promise<readonly number[]> {
+    const answered = once(child, 'message');
+    child.send('stop');
+    const [all] = await answered;
+    return all;
   }
-  async function probe(): Promise<void> {
-    while (!ending.signal.aborted) {
-      const url = address();
-      if (url !== null) await ask(url);
-      await systemClock.sleep(EVERY_MS, ending.signal);
-    }
-  }
-  const probing = probe();
   return {
-    async stop() {
-      ending.abort();
-      await probing;
+    ask: (address) => child.send({ address }),
+    stop() {
+      times ??= stop();
       return times;
     },
   };

@@ -34,10 +34,10 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
   let server = await startServer(folder, dataDir);
   let kills = 0;
   let restarting: Promise<void> = Promise.resolve();
-  let isUp = true;
   let done = false;
   const ackMs: number[] = [];
-  const health = probeHealth(() => (isUp ? server.address : null));
+  const health = probeHealth();
+  health.ask(server.address);
 
   async function killAndRestart(): Promise<void> {
     while (!done) {
@@ -51,12 +51,12 @@ export async function runKill(run: KillRun): Promise<readonly Finding[]> {
   async function restart(): Promise<void> {
     const owner = await ownerOf(dataDir);
     const before = new Set((await familiesOf(owner)).map(({ agent }) => agent));
-    isUp = false;
+    health.ask(null);
     await server.kill();
     kills += 1;
     const begun = performance.now();
     server = await startServer(folder, dataDir);
-    isUp = true;
+    health.ask(server.address);
     const turn = await firstTurn(server, dataDir, begun);
     if (turn !== null) firstTurnMs.push(turn);
     const left = (await familiesOf(owner)).filter(({ agent }) => before.has(agent));

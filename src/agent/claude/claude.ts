@@ -80,7 +80,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     apiRetries: deps.apiRetries ?? API_RETRIES,
     startLimitMs: deps.startLimitMs ?? START_LIMIT_MS,
     claimLimitMs: deps.claimLimitMs ?? CLAIM_LIMIT_MS,
-    executable: deps.executable ?? null,
+    executable: { path: deps.executable ?? null },
     shell: deps.shell ?? null,
     lookUp: systemLookUp,
     families,

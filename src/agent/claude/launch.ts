@@ -22,8 +22,7 @@ export type LaunchDeps = {
   readonly apiRetries: number;
   readonly startLimitMs: number;
   readonly claimLimitMs: number;
-  /** Instead of the SDK's own; for tests. */
-  readonly executable: string | null;
+  readonly executable: Executable;
   /** Null: no agent is given Bash. */
   readonly shell: Shell | null;
   readonly transcripts: TranscriptStore;
@@ -31,6 +30,12 @@ export type LaunchDeps = {
   readonly lookUp: LookUp;
   readonly clock: Clock;
 };
+
+/**
+ * What is run. Null until the SDK has found its own, for which it has Node write a whole diagnostic report of the
+ * server, milliseconds in which nothing else is done: what it found is given to it from then on.
+ */
+export type Executable = { path: string | null };
 
 /** All that a process gets from us, before the SDK starts it. */
 export type Launch = {
@@ -75,8 +80,9 @@ export async function prepareLaunch(
       }),
       sessionStore: mirror.store,
       hooks: { PreToolUse: [guardWebFetch(deps.lookUp, deps.clock)] },
-      ...(deps.executable === null ? {} : { pathToClaudeCodeExecutable: deps.executable }),
+      ...(deps.executable.path === null ? {} : { pathToClaudeCodeExecutable: deps.executable.path }),
       spawnClaudeCodeProcess(options) {
+        deps.executable.path ??= options.command;
         started = spawnProcess(options);
         return started.child;
       },
