@@ -90,7 +90,8 @@ export type AgentEnd =
     }
   /** Resume found nothing; nothing was asked of the model. */
   | { readonly kind: 'no-transcript'; readonly detail: string }
-  | { readonly kind: 'died'; readonly detail: string };
+  /** `text` is what it had said by then. */
+  | { readonly kind: 'died'; readonly detail: string; readonly text: string };
 
 export type AgentEvent =
   | { readonly kind: 'text-delta'; readonly text: string }

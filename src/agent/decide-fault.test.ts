@@ -14,7 +14,7 @@ describe('a turn that went wrong', () => {
   });
 
   it('blames the session when the process died without a word, or the endpoint takes its messages for wrong', () => {
-    const died: AgentEnd = { kind: 'died', detail: '' };
+    const died: AgentEnd = { kind: 'died', detail: '', text: '' };
     expect([isSessionFault(died, false), isSessionFault(died, true)]).toEqual([true, false]);
     expect(isSessionFault({ ...trouble, status: 400 }, true)).toBe(true);
     expect(isSessionFault(trouble, true)).toBe(false);

@@ -11,7 +11,7 @@ const usual: RunEndFacts = {
   now: NOW,
   canFallBack: false,
 };
-const died = { kind: 'died', detail: 'exit code 1' } as const;
+const died = { kind: 'died', detail: 'exit code 1', text: '' } as const;
 const apiError = (status: number | null, retryAfterMs: number | null = null) =>
   ({ kind: 'api-error', status, retryAfterMs, detail: `API Error: ${status}` }) as const;
 

@@ -20,7 +20,7 @@ const apiError = (status: number | null, retryAfterMs: number | null = null): Ag
   retryAfterMs,
   detail: `API Error: ${status}`,
 });
-const died: AgentEnd = { kind: 'died', detail: 'exit code 1' };
+const died: AgentEnd = { kind: 'died', detail: 'exit code 1', text: '' };
 const noTranscript: AgentEnd = { kind: 'no-transcript', detail: 'No conversation found' };
 
 const settle = (outcome: string, text: string | null, notice: string | null) => ({
@@ -114,6 +114,7 @@ describe('a turn that we interrupted', () => {
     ['with an API error', apiError(529), null],
     ['with a refused credential', apiError(401), null],
     ['dead', died, null],
+    ['dead after half a text', { ...died, text: 'Half.' }, 'Half.'],
     ['without a transcript', noTranscript, null],
   ];
 
@@ -188,7 +189,8 @@ describe('whatever happened', () => {
       retryAfterMs: fc.option(fc.nat(), { nil: null }),
       detail,
     }),
-    fc.record({ kind: fc.constantFrom('died' as const, 'no-transcript' as const), detail }),
+    fc.record({ kind: fc.constant('died' as const), detail, text: fc.constant('') }),
+    fc.record({ kind: fc.constant('no-transcript' as const), detail }),
   );
   const texts: fc.Arbitrary<AgentEnd> = fc.oneof(
     fc.record({ kind: fc.constantFrom('answered' as const, 'interrupted' as const), text: fc.string() }),

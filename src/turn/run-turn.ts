@@ -221,7 +221,7 @@ async function giveBackUnstarted(
 ): Promise<TurnOutcome> {
   const attempt = messages[0]?.attempts ?? 1;
   const end = decideEnd({
-    end: { kind: 'died', detail: 'not started' },
+    end: { kind: 'died', detail: 'not started', text: '' },
     interruption: 'none',
     attempt,
     now: deps.clock.now(),

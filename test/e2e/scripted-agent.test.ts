@@ -57,7 +57,7 @@ describe('an agent that', () => {
       expect(events.flatMap((event) => (event.kind === 'text-delta' ? [event.text] : [])).join('')).toBe(
         heard,
       );
-      expect(ended.end).toMatchObject({ kind: 'died', detail: expect.stringContaining('code 1') });
+      expect(ended.end).toEqual({ kind: 'died', detail: expect.stringContaining('code 1'), text: heard });
       expect(agent.alive).toBe(false);
       await agent.close();
       const resumed = await start({ kind: 'resume', sessionId: agent.sessionId, at: lastEntryOf(settled) });

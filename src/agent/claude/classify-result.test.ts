@@ -95,7 +95,7 @@ const cases: readonly [string, ResultFacts, object][] = [
   [
     'any other failure of the process',
     facts({ subtype: 'error_during_execution', is_error: true, errors: ['broken', 'badly'] }),
-    { kind: 'died', detail: 'error_during_execution: broken; badly' },
+    { kind: 'died', detail: 'error_during_execution: broken; badly', text: 'so far' },
   ],
   [
     'too many steps',

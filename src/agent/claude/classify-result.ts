@@ -52,5 +52,5 @@ function classifyError({ result, text }: ResultFacts): AgentEnd {
     return { kind: 'interrupted', text };
   const detail = toDetail((result.errors ?? []).join('; '));
   if (saysNoTranscript(detail)) return { kind: 'no-transcript', detail };
-  return { kind: 'died', detail: `${result.subtype}: ${detail}` };
+  return { kind: 'died', detail: `${result.subtype}: ${detail}`, text };
 }

@@ -129,7 +129,7 @@ function notCompacted({ sessionId }: Before): Compaction {
 }
 
 function died({ sessionId, total }: Before): AgentEvent {
-  const end = { kind: 'died', detail: 'it had ended before this turn' } as const;
+  const end = { kind: 'died', detail: 'it had ended before this turn', text: '' } as const;
   return {
     kind: 'ended',
     end,

@@ -113,9 +113,9 @@ async function toEnd(
   outcome: Outcome,
   clock: Clock,
 ): Promise<AgentEnd> {
-  if (claude.mirror.fencedOut()) return { kind: 'died', detail: 'the lease of its turn is lost' };
+  if (claude.mirror.fencedOut()) return { kind: 'died', detail: 'the lease of its turn is lost', text: '' };
   if (typeof outcome === 'string')
-    return { kind: 'died', detail: await describeDeath(claude, outcome, clock) };
+    return { kind: 'died', detail: await describeDeath(claude, outcome, clock), text: reader.text() };
   const retryAfterMs = toDelayMs(reader.hold(), clock.now());
   return classifyResult({ result: outcome, text: reader.text(), retryAfterMs });
 }
