@@ -91,9 +91,9 @@ export type Inbox = {
   /**
    * Takes the oldest due message (with `same-author`: all due ones in a row from its author) to `running`, attempt + 1,
    * with `promptId`; committed when this resolves. A row left `running` by an older fence is taken first, as itself.
-   * Empty when nothing is due. Throws `LeaseLost`.
+   * Empty when nothing is due, or when another message than `oldest` is the oldest. Throws `LeaseLost`.
    */
-  claim(lease: Lease, mode: ClaimMode, promptId: EntryId): Promise<readonly InboxMessage[]>;
+  claim(lease: Lease, mode: ClaimMode, promptId: EntryId, oldest?: InboxId): Promise<readonly InboxMessage[]>;
 
   /** The message that `claim` would take next (due, or left running by an older fence); null when nothing is due. */
   peek(conversation: ConversationKey): Promise<InboxMessage | null>;

@@ -35,7 +35,7 @@ export async function runTurn(lease: Lease, watch: TurnWatch, deps: TurnDeps): P
   if (found !== null) return found;
   const budget = await findUsedUp(plan, next, deps);
   if (budget !== null) return answerWithNotice(lease, next, bot, 'budget_reached', deps, { budget });
-  return askAgent(plan, watch, deps);
+  return askAgent(plan, next, watch, deps);
 }
 
 async function screenNext(message: InboxMessage, bot: Bot, deps: TurnDeps): Promise<Screening> {
@@ -117,7 +117,12 @@ async function settleFoundAnswer(plan: SessionPlan, deps: TurnDeps): Promise<Tur
   return { kind: 'ran', outcome: 'found' };
 }
 
-async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Promise<TurnOutcome> {
+async function askAgent(
+  plan: SessionPlan,
+  next: InboxMessage,
+  watch: TurnWatch,
+  deps: TurnDeps,
+): Promise<TurnOutcome> {
   const { clock, inbox } = deps;
   const { lease, bot } = plan;
   const begunAt = clock.now();
@@ -125,8 +130,9 @@ async function askAgent(plan: SessionPlan, watch: TurnWatch, deps: TurnDeps): Pr
   const openedAt = clock.now();
 
   const promptId = newEntryId();
+  // While the process came up the message may have been dropped: whatever is next then gets a turn of its own.
   const messages = await claimOrAbandon(session, () =>
-    inbox.claim(lease, claimModeOf(bot.doubleTexting, watch.abort.aborted), promptId),
+    inbox.claim(lease, claimModeOf(bot.doubleTexting, watch.abort.aborted), promptId, next.id),
   );
   const first = messages[0];
   if (first === undefined) {

@@ -137,6 +137,15 @@ export function inboxContract(make: MakeStoreUnderTest): void {
       expect(claimed).toMatchObject([{ id: first, state: 'running', attempts: 1, promptId: null }]);
     });
 
+    test('takes nothing when another message than the named one is the oldest by now', async () => {
+      const [first, second] = [await accept(under.store), await accept(under.store)];
+      const lease = await leaseOf(under.store);
+      const claim = (oldest: InboxId) => under.store.inbox.claim(lease, 'one', newEntryId(), oldest);
+      expect(await claim(second)).toEqual([]);
+      expect(await under.store.inbox.peek(lease.conversation)).toMatchObject({ id: first, attempts: 0 });
+      expect(await claim(first)).toMatchObject([{ id: first, attempts: 1 }]);
+    });
+
     test('same-author takes what its author wrote in a row, and no more', async () => {
       for (const [author, text] of [
         [7, 'a'],

@@ -6,11 +6,14 @@ import { KEVIN, makeBotsFolder, startServer, type TestServer, waitFor } from './
 
 type House = { readonly model: TestModel; readonly server: TestServer };
 
-async function startBoth(bot: Readonly<Record<string, unknown>> = {}): Promise<House> {
+async function startBoth(
+  bot: Readonly<Record<string, unknown>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<House> {
   const model = await startModel();
   const bots = makeBotsFolder({ bot_id: 'assistant', default: true, ...bot });
   const server = await startServer({
-    env: { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0', DRAIN_SECONDS: '0.5' },
+    env: { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0', DRAIN_SECONDS: '0.5', ...env },
   });
   return { model, server };
 }
@@ -49,6 +52,22 @@ describe('/stop', () => {
     ]);
     expect((await server.family())[0]?.pid).toBe(agent?.pid);
     expect(model.requests().some((request) => countIn(request, '/stop') > 0)).toBe(false);
+  });
+
+  it('drops a message whose turn still waits for its process, and what is written then gets its own turn', async () => {
+    const { server } = await startBoth({}, { AGENT_MEMORY_BUDGET_MB: '300', MAX_HOT_SESSIONS: '2' });
+    await server.say(2, 'think for 4 seconds');
+    await waitFor(async () => ((await server.family()).length > 0 ? true : null));
+    await server.say(1, 'there is no room for this one');
+    await waitFor(async () => {
+      const { active_agents: running } = await server.getJson<{ active_agents: number }>('/queue/stats');
+      return running === 2 ? true : null;
+    });
+    await server.say(1, '/stop');
+    expect(await textOf(server, 1)).toContain('1 message that waited is dropped too.');
+    await server.say(1, 'think for 1 second about this one');
+    expect(await textOf(server, 2)).toContain('You said: “think for 1 second about this one”');
+    expect((await server.turns(1)).map(({ outcome }) => outcome)).toEqual(['answered']);
   });
 
   it('posts what had been written before it says that it has stopped', async () => {

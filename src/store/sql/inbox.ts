@@ -22,11 +22,12 @@ export function makeInbox(database: Database, clock: Clock, holder: string): Inb
 
     known: (...about) => known(read, ...about),
 
-    claim(lease, mode, promptId) {
+    claim(lease, mode, promptId, oldest) {
       return database.write(async (trx) => {
         await checkFence(trx, lease, holder);
         // Locked: whoever drops what waits must not end one of them while it is taken.
         const open = await lockRows(trx, openOf(trx, lease.conversation), 'wait').execute();
+        if (oldest !== undefined && open[0]?.id !== oldest) return [];
         const taken = decideClaim(open, mode, clock.now());
         return start(trx, lease, taken, { prompt_id: promptId }, 1);
       });
