@@ -10,6 +10,8 @@ export type Active = {
   since: Instant;
   phase: Exclude<Phase, 'none'>;
   busyRemarked: boolean;
+  /** Somebody wrote who may join the turn; whoever did not is looked after when it has taken its messages. */
+  mayBeJoined: boolean;
   done: Promise<void>;
 };
 
@@ -17,6 +19,8 @@ export type ConversationDeps = Pick<QueueDeps, 'leases' | 'clock' | 'limits' | '
   readonly jobs: Jobs;
   /** No further turn of the conversation may begin. */
   isHalted(conversation: ConversationKey): boolean;
+  /** A turn has taken its messages while somebody else may have written. */
+  onLeftOut(conversation: ConversationKey): void;
   /** A lease could not be renewed: its turn will find out when it commits. */
   onRenewFailed(error: unknown): void;
 };
@@ -59,9 +63,13 @@ async function runTurns(lease: Lease, running: Active, deps: ConversationDeps): 
   const enter = (phase: Active['phase']): void => {
     running.phase = phase;
   };
-  const watch = { abort, claimed: () => enter('turn'), committed: () => enter('between') };
+  const claimed = (): void => {
+    enter('turn');
+    if (running.mayBeJoined) deps.onLeftOut(lease.conversation);
+  };
+  const watch = { abort, claimed, committed: () => enter('between') };
   while (!abort.aborted && !deps.isHalted(lease.conversation)) {
-    Object.assign(running, { since: deps.clock.now(), busyRemarked: false });
+    Object.assign(running, { since: deps.clock.now(), busyRemarked: false, mayBeJoined: false });
     // Nobody is helped while a job runs, so nobody is told that somebody is.
     if (deps.jobs.has(lease.conversation)) enter('between');
     await deps.jobs.run(lease);

@@ -194,6 +194,17 @@ describe('whoever writes while a turn runs', () => {
     expect(house.remarks).toEqual([`busy ${lobby}`]);
   });
 
+  it('is told so when a turn that it might have joined has not taken it', async () => {
+    const house = makeQueueHouse({}, 'merge');
+    house.failing.add('claim');
+    await house.accept(lobby, 'one');
+    await house.accept(lobby, 'two, of somebody else');
+    expect(house.remarks).toEqual([]);
+    house.turns[0]?.claim();
+    await house.settle();
+    expect(house.remarks).toEqual([`busy ${lobby}`]);
+  });
+
   it('is told nothing when the poll was faster than its own wake', async () => {
     const house = makeQueueHouse();
     house.store(lobby, 'one');

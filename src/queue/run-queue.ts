@@ -1,5 +1,5 @@
 import { LeaseLost, toError } from '../base/errors.ts';
-import type { ConversationKey } from '../base/terms.ts';
+import type { ConversationKey, Instant } from '../base/terms.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { AbortReason } from '../turn/turn.ts';
 import { decideWake } from './decide-wake.ts';
@@ -41,6 +41,7 @@ export function makeQueue(deps: QueueDeps): Queue {
     });
     if (decision === 'begin') enqueue(conversation);
     if (running === undefined) return;
+    if (decision === 'wait' && running.phase === 'opening') running.mayBeJoined = true;
     if (decision === 'interrupt' || decision === 'remark')
       actIfSomethingWaits(conversation, running, decision).catch((error) => failed(conversation, error));
   }
@@ -81,18 +82,13 @@ export function makeQueue(deps: QueueDeps): Queue {
   }
 
   function begin(conversation: ConversationKey): void {
-    const running: Active = {
-      interruption: new AbortController(),
-      since: clock.now(),
-      phase: jobs.has(conversation) ? 'between' : 'opening',
-      busyRemarked: false,
-      done: Promise.resolve(),
-    };
+    const running = makeActive(jobs.has(conversation) ? 'between' : 'opening', clock.now());
     active.set(conversation, running);
     running.done = runConversation(conversation, running, {
       ...deps,
       jobs,
       isHalted: (one) => draining || holds.has(one),
+      onLeftOut: wake,
       onRenewFailed: (error) => failed(conversation, error),
     })
       .then(
@@ -161,6 +157,17 @@ export function makeQueue(deps: QueueDeps): Queue {
       await Promise.all([polled, ...[...active.values()].map(({ done }) => done)]);
       cancel();
     },
+  };
+}
+
+function makeActive(phase: Active['phase'], since: Instant): Active {
+  return {
+    interruption: new AbortController(),
+    since,
+    phase,
+    busyRemarked: false,
+    mayBeJoined: false,
+    done: Promise.resolve(),
   };
 }
 

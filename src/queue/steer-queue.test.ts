@@ -56,6 +56,17 @@ describe('a message that is to interrupt', () => {
     await house.accept(lobby, 'three');
     expect(house.turns[0]?.watch.abort.aborted).toBe(false);
   });
+
+  it('interrupts the turn that has not taken it, though it came before that took its messages', async () => {
+    const house = makeQueueHouse({}, 'interrupt');
+    house.failing.add('claim');
+    await house.accept(lobby, 'one');
+    await house.accept(lobby, 'two, of somebody else');
+    house.turns[0]?.claim();
+    await house.settle();
+    expect(house.turns[0]?.watch.abort).toMatchObject({ aborted: true, reason: 'superseded' });
+    expect(house.remarks).toEqual([]);
+  });
 });
 
 describe('a held conversation', () => {
