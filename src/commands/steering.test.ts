@@ -63,7 +63,7 @@ function makeHouse(record: Partial<SessionRecord> | null) {
     records: { current: async () => current },
     inbox: { waitingIn: async () => 2 },
     ledger: { spent: async (of) => of.since / HOUR },
-    bots: makeMemoryBots([makeBot({ sessionTtlMs: HOUR })]),
+    bots: makeMemoryBots([makeBot({ sessionTtlMs: HOUR, models: ['chosen'] })]),
     clock,
     forget: async () => void done.push('forget'),
     onCompacted: (_conversation, outcome) => void done.push(`compacted: ${outcome}`),

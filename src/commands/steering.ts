@@ -4,7 +4,13 @@ import type { ConversationKey, Lease } from '../base/terms.ts';
 import { type Bots, ttlIn } from '../bots/bots.ts';
 import type { Inbox } from '../inbox/inbox.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { CompactOutcome, SessionRecord, SessionRecords, Sessions } from '../session/session.ts';
+import {
+  type CompactOutcome,
+  chosenModel,
+  type SessionRecord,
+  type SessionRecords,
+  type Sessions,
+} from '../session/session.ts';
 import type { Ledger } from '../turn/turn.ts';
 import type { ConversationStatus, Steering } from './commands.ts';
 
@@ -77,7 +83,9 @@ export function makeSteering(deps: SteeringDeps): ConversationSteering {
     },
 
     async status(conversation): Promise<ConversationStatus> {
-      const [record, waiting, model] = await Promise.all([
+      const parts = parseConversationKey(conversation);
+      const bot = parts && deps.bots.get(parts.botId);
+      const [record, waiting, choice] = await Promise.all([
         currentSession(conversation),
         deps.inbox.waitingIn(conversation),
         sessions.model.get(conversation),
@@ -92,7 +100,7 @@ export function makeSteering(deps: SteeringDeps): ConversationSteering {
           createdAt: record.createdAt,
           costUsd: await deps.ledger.spent({ conversation, since: record.createdAt }),
         },
-        model,
+        model: bot && chosenModel(choice, bot),
       };
     },
   };

@@ -1,4 +1,5 @@
 import type { ConversationKey } from '../base/terms.ts';
+import type { Bot } from '../bots/bots.ts';
 
 /** Conversations whose choice is kept in memory at most; the others are read again. */
 const MOST_CACHED = 10_000;
@@ -8,6 +9,11 @@ export type ModelChoices = {
   get(conversation: ConversationKey): Promise<string | null>;
   set(conversation: ConversationKey, model: string | null): Promise<void>;
 };
+
+/** What was chosen counts as long as the bot file lists it. */
+export function chosenModel(choice: string | null, bot: Pick<Bot, 'models'>): string | null {
+  return choice !== null && bot.models.includes(choice) ? choice : null;
+}
 
 /** The model that somebody chose for a conversation, until it is forgotten; null: its bot's own. */
 export function makeModels(choices: ModelChoices): ModelChoices {

@@ -2,6 +2,7 @@ import type { Lease } from '../base/terms.ts';
 import type { Bot } from '../bots/bots.ts';
 import { decideTier } from './decide-tier.ts';
 import type { SessionEngine } from './engine.ts';
+import { chosenModel } from './models.ts';
 import { readTail } from './read-tail.ts';
 import type { SessionPlan, SessionRecord, SessionState } from './session.ts';
 import { fingerprintOf, toAgentSpec } from './spec.ts';
@@ -12,7 +13,7 @@ export async function planTurn(lease: Lease, bot: Bot, engine: SessionEngine): P
   const current = engine.live.get(conversation);
   const record = current?.record ?? (await engine.records.current(conversation));
   const chosen = engine.endpoints.choose(conversation);
-  const model = chosen.model ?? (await engine.models.get(conversation));
+  const model = chosen.model ?? chosenModel(await engine.models.get(conversation), bot);
   const spec = toAgentSpec(bot, { ...chosen, model });
   const fingerprint = fingerprintOf(spec, engine.sdkVersion);
   const live = current && {

@@ -209,5 +209,6 @@ export type SessionDeps = {
 
 export { decideRewarming } from './decide-spares.ts';
 export { type ChosenEndpoint, type Endpoints, makeEndpoints } from './endpoints.ts';
+export { chosenModel } from './models.ts';
 export { readTail, type Tail } from './read-tail.ts';
 export { makeSessions } from './sessions.ts';
