@@ -9,6 +9,7 @@ import { chatNameOf, openBots, openChat, openStore, startRetention } from './app
 import { buildProjects } from './app/projects.ts';
 import type { makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
+import { toError } from './base/errors.ts';
 import type { Bots } from './bots/bots.ts';
 import type { Config } from './config.ts';
 import type { Projects } from './projects/projects.ts';
@@ -16,7 +17,7 @@ import type { Queue } from './queue/queue.ts';
 import type { Sessions } from './session/session.ts';
 import type { Store } from './store/store.ts';
 import { makeMetrics } from './telemetry/metrics.ts';
-import type { Telemetry } from './telemetry/telemetry.ts';
+import type { Log, Telemetry } from './telemetry/telemetry.ts';
 import type { TurnEvent } from './turn/turn.ts';
 
 const SWEEP_MS = 60_000;
@@ -103,7 +104,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   projects.start();
   catchUp.start();
   closers.push(catchUp.close);
-  closers.push(clock.every(SWEEP_MS, () => void sessions.sweep()));
+  closers.push(clock.every(SWEEP_MS, () => void sweep(sessions, log)));
   startRetention(config, { ...ground, telemetry, store, bots });
 
   return {
@@ -130,6 +131,13 @@ async function startOfflineModel(config: Config, clock: Clock): Promise<OfflineM
   if (config.model.kind !== 'offline') return null;
   const offline = await import('./agent/offline/offline-model.ts');
   return offline.startOfflineModel({ clock });
+}
+
+/** What it could not do, the next one tries again. */
+async function sweep(sessions: Sessions, log: Log): Promise<void> {
+  await sessions
+    .sweep()
+    .catch((error) => log.error({ error: toError(error).message }, 'idle agents could not be looked after'));
 }
 
 export { chatNameOf, endpointOf, openStore };

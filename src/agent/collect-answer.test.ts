@@ -14,11 +14,15 @@ function begin(
   given: {
     limits?: Partial<AnswerLimits>;
     onInterrupt?: 'ends' | 'ignored' | 'throws';
+    gone?: Promise<void>;
     abortedBefore?: string;
   } = {},
 ) {
   const clock = makeFakeClock(0);
-  const agent = makeMemoryAgent({ onInterrupt: given.onInterrupt ?? 'ends' });
+  const agent = makeMemoryAgent({
+    onInterrupt: given.onInterrupt ?? 'ends',
+    ...(given.gone === undefined ? {} : { gone: given.gone }),
+  });
   const abort = new AbortController();
   if (given.abortedBefore !== undefined) abort.abort(given.abortedBefore);
   const heard: AgentEvent[] = [];
@@ -135,6 +139,17 @@ describe('a turn over its limit', () => {
     expect(await answer).toMatchObject({ interruption: 'turn-timeout', end: { kind: 'died' } });
     expect(clock.pending()).toBe(0);
   });
+
+  it.each(['ignored', 'throws'] as const)(
+    'ends though its family outlives KILL, an interrupt being %s',
+    async (onInterrupt) => {
+      const gone = Promise.reject(new Error('it outlived KILL'));
+      gone.catch(() => {});
+      const { answer, clock } = begin({ onInterrupt, gone });
+      await clock.advance(190 * SECOND);
+      expect(await answer).toMatchObject({ interruption: 'silent', end: { kind: 'died' } });
+    },
+  );
 
   it('loses its family at once when it cannot be interrupted', async () => {
     const { agent, answer, clock } = begin({ onInterrupt: 'throws' });

@@ -80,11 +80,13 @@ export async function collectAnswer<Reason extends string>(
     if (interruption !== 'none') return;
     interruption = why;
     cancelLook();
-    const interrupt = () => void agent.interrupt().catch(() => agent.close());
+    // Whoever closes it after the turn hears what went wrong with that.
+    const close = () => void agent.close().catch(() => {});
+    const interrupt = () => void agent.interrupt().catch(close);
     // One that comes before the process has begun the turn is lost, so it is said again.
     const stopSaying = clock.every(INTERRUPT_AGAIN_MS, interrupt);
     // An agent that ignores it, or whose pipe is stuck, is ended with everything that it started.
-    const stopWaiting = clock.after(limits.graceMs, () => void agent.close());
+    const stopWaiting = clock.after(limits.graceMs, close);
     cancelLook = () => {
       stopSaying();
       stopWaiting();

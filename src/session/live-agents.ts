@@ -1,5 +1,6 @@
 import type { Agent, ModelEndpoint } from '../agent/agent.ts';
 import type { Clock } from '../base/clock.ts';
+import { toError } from '../base/errors.ts';
 import type { AgentId, BotId, ConversationKey } from '../base/terms.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Memory } from './memory.ts';
@@ -42,6 +43,8 @@ export function makeLiveAgents(deps: {
   const going = new Map<ConversationKey, Promise<void>>();
   /** Bots of processes that will be live in a moment: they need room too. */
   const starting = new Map<ConversationKey, BotId>();
+  /** Conversations whose process was given up before it came. */
+  const unwanted = new Set<ConversationKey>();
   /** Starts are let in one after the other, in the order in which they came. */
   let lastAdmission: Promise<void> = Promise.resolve();
 
@@ -52,6 +55,14 @@ export function makeLiveAgents(deps: {
     going.set(key, gone);
     await gone.finally(() => {
       if (going.get(key) === gone) going.delete(key);
+    });
+  }
+
+  /** The same where nobody waits for it. */
+  function endByItself(key: ConversationKey, entry: LiveAgent): void {
+    end(key, entry).catch((error: unknown) => {
+      const reason = toError(error).message;
+      deps.telemetry.log.error({ conversation: key, agent: entry.agent.id, reason }, 'an agent did not end');
     });
   }
 
@@ -79,11 +90,28 @@ export function makeLiveAgents(deps: {
     await admitted;
   }
 
+  /** A process that has come; null: there is none, or it was given up while it started. */
+  async function welcome(key: ConversationKey, entry: LiveAgent | null): Promise<LiveAgent | null> {
+    if (entry === null) return null;
+    if (!unwanted.has(key)) {
+      live.set(key, entry);
+      return entry;
+    }
+    await end(key, entry);
+    return null;
+  }
+
+  function started(key: ConversationKey): void {
+    starting.delete(key);
+    unwanted.delete(key);
+  }
+
   return {
     get: (key: ConversationKey): LiveAgent | null => live.get(key) ?? null,
     all: (): readonly LiveAgent[] => [...live.values()],
     clear: (): void => live.clear(),
     end,
+    endByItself,
 
     /** Keeps a place for the conversation's process while `start` brings it up; null: it did not come. */
     async admit(
@@ -93,11 +121,9 @@ export function makeLiveAgents(deps: {
     ): Promise<LiveAgent | null> {
       await waitForRoom(key, bot);
       try {
-        const entry = await start();
-        if (entry !== null) live.set(key, entry);
-        return entry;
+        return await welcome(key, await start());
       } finally {
-        starting.delete(key);
+        started(key);
       }
     },
 
@@ -111,18 +137,20 @@ export function makeLiveAgents(deps: {
       if (!fits || evictions.length > 0) return null;
       starting.set(key, bot);
       try {
-        const entry = await start();
-        if (entry === null) return null;
-        entry.busy = false;
-        live.set(key, entry);
+        const entry = await welcome(key, await start());
+        if (entry !== null) entry.busy = false;
         return entry;
       } finally {
-        starting.delete(key);
+        started(key);
       }
     },
 
-    /** Resolves when the conversation has no process, not even one that was given up before and is still going. */
+    /**
+     * Resolves when the conversation has no process, not even one that was given up before and is still going. One that
+     * is starting ends as soon as it has come.
+     */
     async close(key: ConversationKey): Promise<void> {
+      if (starting.has(key)) unwanted.add(key);
       const entry = live.get(key);
       await (entry === undefined ? going.get(key) : end(key, entry));
     },

@@ -101,7 +101,7 @@ function lend(plan: SessionPlan, entry: LiveAgent, start: Start, engine: Session
       entry.busy = false;
       engine.failures.clear(key);
       engine.endpoints.report(key, entry.endpoint, true);
-      if (engine.limits.stateless || engine.live.get(key) !== entry) void engine.live.end(key, entry);
+      if (engine.limits.stateless || engine.live.get(key) !== entry) engine.live.endByItself(key, entry);
     },
     async abandon(why) {
       if (why === 'session-failed') engine.failures.failed(key);

@@ -303,41 +303,6 @@ describe('stateless mode', () => {
   });
 });
 
-describe('forget', () => {
-  it('ends the process, deletes record, transcript and workspace, and gives the conversation back', async () => {
-    const house = makeSessionHouse();
-    const first = await house.turn(lobby);
-    house.events.length = 0;
-    await house.sessions.forget(lobby);
-    expect(first.agent.alive).toBe(false);
-    expect(house.transcripts.size).toBe(0);
-    expect(house.events).toEqual(['record ends as forgotten', `workspace of ${lobby} deleted`]);
-    expect(house.leases.held.size).toBe(0);
-    expect(house.sessions.live()).toEqual([]);
-
-    const next = await house.turn(lobby);
-    expect(next).toMatchObject({ tier: 'cold', reason: 'first message of this conversation' });
-  });
-
-  it('takes the conversation from a running turn, whose process does not come back', async () => {
-    const house = makeSessionHouse();
-    const running = await house.open(lobby);
-    await house.sessions.forget(lobby);
-    expect(running.session.agent.alive).toBe(false);
-    await running.session.abandon();
-    expect(house.sessions.live()).toEqual([]);
-    expect((await house.turn(lobby)).tier).toBe('cold');
-  });
-
-  it('leaves other conversations alone', async () => {
-    const house = makeSessionHouse();
-    await house.turn(lobby);
-    await house.turn(kitchen);
-    await house.sessions.forget(lobby);
-    expect((await house.turn(kitchen)).tier).toBe('hot');
-  });
-});
-
 describe('the sweep', () => {
   it('ends processes idle for longer than their time to live, and no other', async () => {
     const house = makeSessionHouse();

@@ -33,12 +33,16 @@ export function makeSessions(deps: SessionDeps): Sessions {
 
     async forget(conversation) {
       const lease = await deps.leases.seize(conversation);
-      await live.close(conversation);
-      const unanswered = await deps.records.forget(lease);
-      await models.set(conversation, null);
-      await deps.deleteWorkspace(conversation);
-      await deps.leases.release(lease);
-      return unanswered;
+      try {
+        // At once: a process may take long to go, and what is said meanwhile is not to be forgotten with the rest.
+        const unanswered = await deps.records.forget(lease);
+        await models.set(conversation, null);
+        await live.close(conversation);
+        await deps.deleteWorkspace(conversation);
+        return unanswered;
+      } finally {
+        await deps.leases.release(lease);
+      }
     },
 
     model: models,

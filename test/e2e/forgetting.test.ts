@@ -2,6 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
+import { makeTempFolder } from '../setup/temp.ts';
+import { startApp } from './app.ts';
 import { startModel } from './model.ts';
 import { startServer, type TestServer, waitFor } from './server.ts';
 
@@ -73,6 +77,21 @@ describe('forgetting a room', () => {
     expect(texts.filter((text) => text === '⏹️ Stopped.').length).toBeGreaterThanOrEqual(1);
     expect(texts.indexOf('⏹️ Stopped.')).toBeLessThan(texts.length - 1);
     expect(countMomo(model.requests().at(-1))).toBe(0);
+  });
+
+  it('does not forget what is said while its process is slow to go', async () => {
+    const file = join(makeTempFolder(), 'signs-of-life');
+    const env = { OFFLINE_MODEL: 'on', SPARE_AGENTS: '0' };
+    const app = await startApp({ clock: systemClock, env, agentExecutable: SCRIPTED_AGENT });
+    await app.say('lobby', `hold on and write to ${file}, then stay silent`);
+    await waitFor(() => (existsSync(file) ? true : null));
+    await app.say('lobby', '/reset');
+    await app.say('lobby', 'are you there again?');
+    const reply = await waitFor(async () => {
+      const replies = await app.replies('lobby', 1);
+      return replies.find(({ text }) => text.includes('You said')) ?? null;
+    });
+    expect(reply.text).toContain('You said: “are you there again?”\n\nThat is message 1 of this');
   });
 
   it('of all rooms forgets each of them', async () => {
