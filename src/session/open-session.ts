@@ -100,13 +100,13 @@ function lend(plan: SessionPlan, entry: LiveAgent, start: Start, engine: Session
       entry.turns += 1;
       entry.busy = false;
       engine.failures.clear(key);
-      engine.endpoints.report(key, entry.endpoint, true);
       if (engine.limits.stateless || engine.live.get(key) !== entry) engine.live.endByItself(key, entry);
     },
     async abandon(why) {
       if (why === 'session-failed') engine.failures.failed(key);
       await engine.live.end(key, entry);
     },
+    endpointAnswered: () => void engine.endpoints.report(key, entry.endpoint, true),
     endpointFailed: () => engine.endpoints.report(key, entry.endpoint, false),
   };
 }

@@ -130,6 +130,8 @@ export type OpenSession = {
   keep(settled: SettledTurn): void;
   /** The turn did not settle, so it never happened: its process is ended. Say when the session is to blame. */
   abandon(why?: 'session-failed'): Promise<void>;
+  /** The endpoint had something to say: it is well. */
+  endpointAnswered(): void;
   /** The endpoint failed the turn. True: the next try goes to the other one, at once. */
   endpointFailed(): boolean;
 };

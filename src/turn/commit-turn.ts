@@ -52,10 +52,17 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     throw error;
   }
   watch.committed();
+  if (isFromEndpoint(answer)) session.endpointAnswered();
   if (settled) return session.keep(settled);
   const isToBlame = answer.interruption === 'none' && isSessionFault(answer.end, answer.wasHeard);
   await session.abandon(isToBlame ? 'session-failed' : undefined);
   if (answer.end.kind === 'no-transcript') await deps.sessions.lose(plan);
+}
+
+/** A turn that was cut short before the first word says nothing of its endpoint. */
+function isFromEndpoint({ end, firstTextAt }: CollectedAnswer<AbortReason>): boolean {
+  if (end.kind === 'answered' || end.kind === 'limit') return true;
+  return end.kind === 'interrupted' && firstTextAt !== null;
 }
 
 /** A conversation whose memory is gone starts afresh: its room is told once, where the bot file wants that. */
