@@ -186,6 +186,8 @@ export async function rewarmSome(
   deps: { store: Store; bots: Bots; sessions: Sessions; queue: Queue; log: Log },
 ): Promise<void> {
   const { store, bots, sessions, queue, log } = deps;
+  // There no process waits for anybody.
+  if (config.sessionMode === 'stateless') return;
   const recent = store.sessions.list(decideRewarming(config));
   const outcome = await rewarmRecent(
     recent.then((records) => records.map(({ conversation }) => conversation)),

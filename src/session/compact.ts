@@ -1,6 +1,8 @@
+import type { Compaction } from '../agent/agent.ts';
 import type { Lease } from '../base/terms.ts';
 import { decideCompaction } from './decide-compaction.ts';
 import type { SessionEngine } from './engine.ts';
+import type { LiveAgent } from './live-agents.ts';
 import type { CompactOutcome } from './session.ts';
 
 /**
@@ -14,11 +16,27 @@ export async function compactSession(lease: Lease, engine: SessionEngine): Promi
     return 'not-live';
   entry.busy = true;
   const compacted = await entry.agent.compact(lease.fence);
+  try {
+    const outcome = await book(compacted, entry, lease, engine);
+    if (outcome === 'failed' || engine.limits.stateless) await engine.live.end(key, entry);
+    return outcome;
+  } catch (error) {
+    await engine.live.end(key, entry);
+    throw error;
+  }
+}
+
+/** What came of it goes to disk, then to the live process. */
+async function book(
+  compacted: Compaction,
+  entry: LiveAgent,
+  lease: Lease,
+  engine: SessionEngine,
+): Promise<'compacted' | 'failed'> {
   const { record } = entry;
   const cost = { usage: compacted.usage, at: engine.clock.now() };
   if (compacted.kind === 'failed' || compacted.lastEntry === null) {
     await engine.records.booked(lease, record.sessionId, cost);
-    await engine.live.end(key, entry);
     return 'failed';
   }
   const moved = { sessionId: compacted.sessionId, settledEntry: compacted.lastEntry };

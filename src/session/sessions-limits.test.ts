@@ -62,6 +62,23 @@ describe('compacting', () => {
     expect(await house.turn(lobby)).toMatchObject({ tier: 'hot' });
   });
 
+  it('leaves no process where none outlives its turn', async () => {
+    const house = makeSessionHouse({ stateless: true });
+    await house.turn(lobby);
+    expect(await house.rewarm(lobby)).toBe(true);
+    expect(await house.compact(lobby)).toBe('compacted');
+    expect(house.living()).toEqual([]);
+  });
+
+  it('that cannot be booked leaves no process that nobody may end', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    house.failBookings();
+    await expect(house.compact(lobby)).rejects.toThrow('the database is gone');
+    expect(house.living()).toEqual([]);
+    expect(await house.turn(lobby)).toMatchObject({ tier: 'warm' });
+  });
+
   it('needs a live process that runs no turn', async () => {
     const house = makeSessionHouse();
     expect(await house.compact(lobby)).toBe('not-live');
