@@ -99,7 +99,8 @@ async function build(config: Config, ground: Ground): Promise<App> {
   await lock.announce(address);
   telemetry.metrics.collectProcess();
   queue.start();
-  void rewarmSome(config, { store, bots, sessions, queue, log });
+  // The spares come after what is resumed.
+  void rewarmSome(config, { store, bots, sessions, queue, log }).then(() => sweep(sessions, log));
   sender.start();
   projects.start();
   catchUp.start();
