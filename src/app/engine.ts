@@ -1,5 +1,6 @@
 /** Builds what runs turns: agents, sessions, queue, sender. */
 import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Agents, ModelEndpoint, SandboxProbe } from '../agent/agent.ts';
 import { makeClaudeAgents, SDK_VERSION } from '../agent/claude/claude.ts';
@@ -29,7 +30,8 @@ export const POLL_MS = 1_000;
 /** An interrupted turn that has not ended after this long is ended with its whole family. */
 export const GRACE_MS = 10_000;
 
-const STARTS_AT_ONCE = 2;
+/** A start is CPU: two for each two cores. */
+const STARTS_AT_ONCE = Math.max(2, availableParallelism());
 
 /** A second endpoint answers sooner than the first one gets well. */
 const RETRIES_BEFORE_FALLBACK = 1;
