@@ -38,10 +38,9 @@ export function report(record: TurnRecord, answer: CollectedAnswer<AbortReason>,
   metrics.costUsd.inc({ bot: record.botId }, Math.max(0, answer.usage.costUsd));
   metrics.tokens.inc({ kind: 'input' }, answer.usage.inputTokens);
   metrics.tokens.inc({ kind: 'output' }, answer.usage.outputTokens);
-  if (answer.memoryAtRisk) {
-    metrics.memoryAtRisk.inc();
+  // Its agent has counted it.
+  if (answer.memoryAtRisk)
     log.error({ conversation }, 'the transcript of a turn did not reach the store whole');
-  }
   const detail = 'detail' in answer.end ? { detail: answer.end.detail } : {};
   log.info(
     {

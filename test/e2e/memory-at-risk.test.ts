@@ -39,7 +39,7 @@ describe('a turn whose entries do not reach the store', () => {
     await app.say('lobby', 'my dog is called Rex');
     expect((await app.replies('lobby', 2)).at(-1)?.text).toContain('You said: “my dog is called Rex”');
     const metrics = await app.parts.telemetry.metrics.registry.metrics();
-    expect(metrics).toMatch(/^firekeeper_memory_at_risk_total [1-9]/m);
+    expect(metrics).toMatch(/^firekeeper_memory_at_risk_total 1$/m);
 
     shelf.refuse(() => false);
     await app.say('lobby', 'who are my animals?');
