@@ -24,7 +24,7 @@ export const LEASE_MS = 60_000;
 
 /** Opens the data folder for this process alone; rejects with `FolderLocked`. */
 export async function openStore(config: Config, ground: Ground & { telemetry: Telemetry }) {
-  const { clock, closers, telemetry, wrapStore = (store) => store } = ground;
+  const { clock, closers, log, telemetry, wrapStore = (store) => store } = ground;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = ground.lock ?? (await lockFolder(config.dataDir, clock));
   closers.push(() => lock.release());
@@ -32,7 +32,9 @@ export async function openStore(config: Config, ground: Ground & { telemetry: Te
   collectWrites(telemetry.metrics, database.stats);
   const store = wrapStore(makeStore(database, clock, { holder: randomUUID(), leaseMs: LEASE_MS }));
   closers.push(() => store.close());
-  await store.recover();
+  const left = await store.recover();
+  if (left.agents.length > 0)
+    log.warn({ agents: left.agents }, 'agents of an earlier server that was killed');
   return { store, lock };
 }
 
