@@ -97,6 +97,22 @@ describe('a compaction', () => {
     },
   );
 
+  it('that leaves less than half of a turn’s budget closes its agent', async () => {
+    const { startNew, start } = await makeWorld();
+    const usual = await startNew();
+    const { ended } = await say(usual, 'my cat is Momo');
+    const { usage } = await usual.compact(FENCE);
+    const budget = { maxBudgetUsd: ended.usage.costUsd + usage.costUsd };
+    const frugal = await startNew(budget);
+    await say(frugal, 'my cat is Momo');
+    expect(frugal.alive).toBe(true);
+    const { kind, lastEntry } = await frugal.compact(FENCE);
+    expect([kind, frugal.alive]).toEqual(['compacted', false]);
+    const at = lastEntry as EntryId;
+    const next = await start({ kind: 'resume', sessionId: frugal.sessionId, at }, budget);
+    expect(await answerTo(next, 'who is my cat?')).toContain('“my cat is Momo”');
+  });
+
   it('of a conversation that somebody else holds by now changes nothing', async () => {
     const { startNew, transcripts } = await makeWorld();
     const agent = await startNew();

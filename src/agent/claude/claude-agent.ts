@@ -106,7 +106,7 @@ export function makeClaudeAgent(claude: ClaudeProcess, deps: ClaudeAgentDeps): A
     compacting = false;
     // Whoever closes it once more hears what went wrong with that.
     if (compaction.kind === 'failed') await close().catch(() => {});
-    else if (exited) closeByItself();
+    else if (exited || isHalfSpent(cumulative.costUsd)) closeByItself();
     return compaction;
   }
 
