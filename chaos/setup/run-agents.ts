@@ -1,4 +1,5 @@
 import { systemClock } from '../../src/base/clock.ts';
+import { findLeftProcesses } from '../../test/setup/left-processes.ts';
 import { exactly, type Finding, told } from './report.ts';
 import { inParallel, openWorld, seeded } from './world.ts';
 
@@ -51,7 +52,7 @@ export async function runAgents(run: AgentsRun): Promise<readonly Finding[]> {
     stopKilling();
     const counts = await world.app.parts.store.inbox.counts();
     await world.app.parts.sessions.closeAll();
-    const left = await world.app.parts.agents.census();
+    const left = await findLeftProcesses(world.dataDir);
     return [
       told('turns asked', asked),
       told('agents killed', kills),
@@ -59,7 +60,7 @@ export async function runAgents(run: AgentsRun): Promise<readonly Finding[]> {
       exactly('messages without an end', counts.waiting + counts.running, 0),
       exactly('replies in a wrong room or a turn behind', wrong.length, 0),
       told('messages given up after three attempts, with a notice', notices),
-      exactly('agents left at the end', left.length, 0),
+      exactly('members of a family left at the end', left.length, 0),
       told(
         'growth of the server, MB per 1,000 turns, second half',
         slope(rss.slice(rss.length / 2)).toFixed(1),
