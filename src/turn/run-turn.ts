@@ -166,12 +166,14 @@ async function askAgent(
     onEvent: (event) => publishEvent(event, lease.conversation, deps),
   });
 
+  // Nobody can tell a silent endpoint from a silent process: the next attempt has both anew.
+  const isEndpointToBlame = isEndpointFault(answer.end) || answer.interruption === 'silent';
   const end = decideEnd({
     end: answer.end,
     interruption: answer.interruption,
     attempt: first.attempts,
     now: clock.now(),
-    canFallBack: isEndpointFault(answer.end) && session.endpointFailed(),
+    canFallBack: isEndpointToBlame && session.endpointFailed(),
   });
   const record = toRecord({ session, messages, answer, end, begunAt, openedAt, endedAt: clock.now() });
   await commitTurn({ session, messages, answer, end, record }, watch, deps);

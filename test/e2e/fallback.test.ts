@@ -103,6 +103,16 @@ describe('a primary endpoint that fails a conversation', () => {
     },
   );
 
+  it('by its silence hands it over too', async () => {
+    const house = await startHouse({ STUCK_AFTER_SECONDS: '2' });
+    await ask(house, 'lobby', 'my cat is called Momo', 1);
+    house.primary.model.breakNext({ kind: 'silent' });
+    expect(await ask(house, 'lobby', 'who is my cat?', 2)).toContain('1. “my cat is called Momo”');
+    expect(await turnsOf(house, 'lobby')).toEqual(['cold answered', 'hot silent', 'warm answered']);
+    expect(house.fallback.model.requests()).toHaveLength(1);
+    expectOwnKeysOnly(house);
+  });
+
   it('after a tool has run has the fallback told of it, so that it need not run twice', async () => {
     const bot = { bot_id: 'assistant', default: true, tools: { builtin: ['Glob'] } };
     const house = await startHouse({ BOTS_DIRS: makeBotsFolder(bot) });
