@@ -89,7 +89,7 @@ export type Inbox = {
   ): Promise<ReadonlySet<string>>;
 
   /**
-   * Takes the oldest due message (with `same-author`: all due ones in a row from its author) to `running`, attempt + 1,
+   * Takes the oldest due message (with `same-author`: all due ones of its author) to `running`, attempt + 1,
    * with `promptId`; committed when this resolves. A row left `running` by an older fence is taken first, as itself.
    * Empty when nothing is due, or when another message than `oldest` is the oldest. Throws `LeaseLost`.
    */

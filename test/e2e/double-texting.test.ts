@@ -27,7 +27,7 @@ async function outcomesOf(server: TestServer) {
 }
 
 describe('merge', () => {
-  it('makes one turn with one answer of what one person wrote in a row', async () => {
+  it('makes one turn with one answer of all that one person has waiting', async () => {
     const { model, server } = await startWith('merge');
     await server.say(1, 'first: think for 2 seconds');
     await asked(model, 'first: think');
@@ -35,19 +35,18 @@ describe('merge', () => {
     await server.say(1, 'the one of Kevin', { user: KEVIN });
     await server.say(1, 'the last of David', { user: DAVID });
 
-    const texts = await textsOf(server, 5);
+    const texts = await textsOf(server, 4);
     expect(texts.map((text) => /You said: “([^”]*)”/.exec(text)?.[1] ?? text.slice(0, 2))).toEqual([
       '⏳ ',
       'first: think for 2 seconds',
-      'third of David',
-      'the one of Kevin',
       'the last of David',
+      'the one of Kevin',
     ]);
     expect(texts[2]).toContain('2. “second of David”');
+    expect(texts[2]).toContain('3. “third of David”');
     expect(await outcomesOf(server)).toEqual([
       ['answered', 'new', 1],
-      ['answered', 'reused', 2],
-      ['answered', 'reused', 1],
+      ['answered', 'reused', 3],
       ['answered', 'reused', 1],
     ]);
   });

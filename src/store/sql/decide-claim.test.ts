@@ -23,12 +23,22 @@ const backedOff = (notBefore: number): OpenMessage => message({ notBefore });
 const running = (prompt: string): OpenMessage => message({ state: 'running', prompt });
 
 test.each([
+  ['all that wait of its author', [waiting(), waiting('bob'), waiting()], [0, 2]],
+  ['none that backs off', [waiting(), backedOff(NOW + 1), waiting()], [0, 2]],
+  [
+    'what one turn left running, though others wrote between',
+    [running('p'), waiting('bob'), running('p')],
+    [0, 2],
+  ],
+] as const)('with same-author a turn takes %s', (_name, open, taken) => {
+  expect(decideClaim(open, 'same-author', NOW)).toEqual(taken.map((index) => open[index]));
+});
+
+test.each([
   ['nothing of nothing', [], 'one', 0],
   ['the oldest', [waiting(), waiting()], 'one', 1],
-  ['all in a row of the same author', [waiting(), waiting(), waiting('bob'), waiting()], 'same-author', 2],
   ['one whose back-off is over', [backedOff(NOW), waiting()], 'one', 1],
   ['nothing while the oldest backs off', [backedOff(NOW + 1), waiting()], 'same-author', 0],
-  ['none that backs off behind the oldest', [waiting(), backedOff(NOW + 1), waiting()], 'same-author', 1],
   ['what was left running, as it was', [running('p'), running('p'), waiting()], 'one', 2],
   ['what was left running, and nothing with it', [running('p'), waiting()], 'same-author', 1],
   ['what was left running by one turn', [running('p'), running('q')], 'one', 1],

@@ -17,7 +17,7 @@ export type OpenMessage = {
  *
  * - the ones that a turn left `running`, together as that turn had them (same prompt), nothing else with them;
  * - else the oldest, once it is due; while it backs off nothing is due, because nothing may overtake it;
- * - with `same-author` also those that follow it directly, due and by its author.
+ * - with `same-author` also all others by its author that are due: those of others wait their turn.
  */
 export function decideClaim<Message extends OpenMessage>(
   open: readonly Message[],
@@ -27,23 +27,14 @@ export function decideClaim<Message extends OpenMessage>(
   const [first] = open;
   if (first === undefined) return [];
   if (first.state === 'running')
-    return takeWhile(open, (next) => next.state === 'running' && next.prompt_id === first.prompt_id);
+    return open.filter((next) => next.state === 'running' && next.prompt_id === first.prompt_id);
   if (!isDue(first, now)) return [];
   if (mode === 'one') return [first];
-  return takeWhile(
-    open,
-    (next) => next.state === 'waiting' && isDue(next, now) && next.user_id === first.user_id,
-  );
+  return open
+    .filter((next) => next.state === 'waiting' && isDue(next, now) && next.user_id === first.user_id)
+    .slice(0, MOST_CLAIMED);
 }
 
 function isDue(message: OpenMessage, now: Instant): boolean {
   return message.not_before === null || message.not_before <= now;
-}
-
-function takeWhile<Message>(
-  messages: readonly Message[],
-  belongs: (message: Message) => boolean,
-): readonly Message[] {
-  const end = messages.findIndex((message) => !belongs(message));
-  return messages.slice(0, Math.min(end === -1 ? messages.length : end, MOST_CLAIMED));
 }
