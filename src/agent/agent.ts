@@ -186,10 +186,11 @@ export type Agents = {
 
 /**
  * The process did not come up; its message is for the log, never for a room. `no-transcript`: there was nothing to
- * resume, or not at the settled entry, so that the turn may start cold.
+ * resume, or not at the settled entry, so that the turn may start cold. `no-process`: the system started none, whatever
+ * it was to resume; nothing is known against that.
  */
 export class AgentStartFailed extends Error {
-  readonly reason: 'no-transcript' | 'failed';
+  readonly reason: 'no-transcript' | 'no-process' | 'failed';
 
   constructor(reason: AgentStartFailed['reason'], detail: string, options?: ErrorOptions) {
     super(`the agent process did not start: ${detail}`, options);

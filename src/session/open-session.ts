@@ -57,9 +57,14 @@ export async function startPlanned(
       leftTokens: null,
     };
   } catch (error) {
-    if (!(error instanceof AgentStartFailed) || plan.tier !== 'warm') throw error;
+    if (!(error instanceof AgentStartFailed) || !mayBlame(plan, error)) throw error;
     return noteFailure(plan, error, engine);
   }
+}
+
+/** Where no process comes at all, every conversation would be given up one after the other. */
+function mayBlame({ tier }: SessionPlan, { reason }: AgentStartFailed): boolean {
+  return tier === 'warm' && reason !== 'no-process';
 }
 
 /** A resume that failed: at once when there is nothing to resume, else at its second failure, the session ends. */

@@ -152,6 +152,17 @@ describe('the next turn of a conversation', () => {
     expect(states(house)).toEqual(['active']);
   });
 
+  it('is kept when the system starts no process at all', async () => {
+    const house = makeSessionHouse();
+    await house.turn(lobby);
+    house.started[0]?.agent.die();
+    house.failStarts('no-process', 'no-process', 'no-process');
+    for (const _ of [1, 2, 3])
+      await expect(house.open(lobby)).rejects.toMatchObject({ reason: 'no-process' });
+    expect((await house.turn(lobby)).tier).toBe('warm');
+    expect(states(house)).toEqual(['active']);
+  });
+
   it('is cold in the same turn when it failed twice to resume, with a recap of what was said', async () => {
     const house = makeSessionHouse();
     await house.turn(lobby);

@@ -222,7 +222,10 @@ describe('a start', () => {
     const failed = await broken.startNew().catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(AgentStartFailed);
     expect(failed).toMatchObject({ reason: 'failed' });
-    for (const folder of [dataDir, broken.dataDir]) expect(readdirSync(join(folder, 'agents'))).toEqual([]);
+    const absent = await makeWorld({ executable: '/nowhere/claude' });
+    await expect(absent.startNew()).rejects.toMatchObject({ reason: 'no-process' });
+    for (const folder of [dataDir, broken.dataDir, absent.dataDir])
+      expect(readdirSync(join(folder, 'agents'))).toEqual([]);
     expect(registry.running.size).toBe(0);
   });
 

@@ -97,7 +97,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
 
   function startSpare(id: AgentId, spec: AgentSpec, isWanted: () => boolean): Promise<ClaudeSpare> {
     return gate.run('spare', async () => {
-      if (stopping || !isWanted()) throw new AgentStartFailed('failed', 'nobody wants it any more');
+      if (stopping || !isWanted()) throw new AgentStartFailed('no-process', 'nobody wants it any more');
       return await startClaudeSpare(id, spec, launchDeps);
     });
   }
@@ -138,7 +138,7 @@ export function makeClaudeAgents(deps: ClaudeAgentsDeps): Agents {
     const id = newAgentId();
     const kind = request.transcript.kind === 'new' ? 'new' : 'resumed';
     async function startNow(): Promise<Agent> {
-      if (stopping) throw new AgentStartFailed('failed', 'the server is stopping');
+      if (stopping) throw new AgentStartFailed('no-process', 'the server is stopping');
       const claude = await startClaudeProcess(id, request, launchDeps).catch((error: unknown) => {
         metrics.agentStarts.inc({ kind, result: 'failed' });
         throw error;

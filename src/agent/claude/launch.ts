@@ -101,7 +101,11 @@ export async function prepareLaunch(
 
 /** Why a process did not come up, with its own last words. */
 export function toStartFailure(failure: Error, watched: WatchedProcess | null): AgentStartFailed {
-  const reason = saysNoTranscript(failure.message) ? 'no-transcript' : 'failed';
   const detail = toDetail([failure.message, watched?.lastWords() ?? ''].join('; '));
-  return new AgentStartFailed(reason, detail, { cause: failure });
+  return new AgentStartFailed(reasonOf(failure, watched), detail, { cause: failure });
+}
+
+function reasonOf(failure: Error, watched: WatchedProcess | null): AgentStartFailed['reason'] {
+  if (watched?.child.pid === undefined) return 'no-process';
+  return saysNoTranscript(failure.message) ? 'no-transcript' : 'failed';
 }
