@@ -1,5 +1,6 @@
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import { setNewest } from '../base/set-newest.ts';
 import type { ConversationKey, Instant } from '../base/terms.ts';
 
 const BACKOFF = { firstMs: 1_000, mostMs: 60_000 };
@@ -15,10 +16,8 @@ export function makeTroubles(clock: Clock) {
     /** Whether it is the first time in a row. */
     failed(conversation: ConversationKey): boolean {
       const times = (troubles.get(conversation)?.times ?? 0) + 1;
-      troubles.delete(conversation);
-      troubles.set(conversation, { times, until: clock.now() + backoffMs(times, BACKOFF) });
-      const oldest = troubles.keys().next().value;
-      if (troubles.size > MOST_CONVERSATIONS && oldest !== undefined) troubles.delete(oldest);
+      const until = clock.now() + backoffMs(times, BACKOFF);
+      setNewest(troubles, conversation, { times, until }, MOST_CONVERSATIONS);
       return times === 1;
     },
     clear: (conversation: ConversationKey): void => void troubles.delete(conversation),

@@ -1,5 +1,6 @@
 import type { ModelEndpoint } from '../agent/agent.ts';
 import type { Clock } from '../base/clock.ts';
+import { setNewest } from '../base/set-newest.ts';
 import type { ConversationKey, Instant } from '../base/terms.ts';
 import { afterTurn, type Circuit, CLOSED, decideEndpoint } from './decide-endpoint.ts';
 
@@ -52,10 +53,7 @@ export function makeEndpoints(deps: {
       if (fallback === null || used === 'fallback') return false;
       circuit = afterTurn(circuit, answered, clock.now());
       if (answered) return false;
-      moved.delete(conversation);
-      moved.set(conversation, clock.now() + MOVED_MS);
-      const oldest = moved.keys().next().value;
-      if (moved.size > MOST_MOVED && oldest !== undefined) moved.delete(oldest);
+      setNewest(moved, conversation, clock.now() + MOVED_MS, MOST_MOVED);
       return true;
     },
 

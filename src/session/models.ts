@@ -1,3 +1,4 @@
+import { setNewest } from '../base/set-newest.ts';
 import type { ConversationKey } from '../base/terms.ts';
 import type { Bot } from '../bots/bots.ts';
 
@@ -19,12 +20,8 @@ export function chosenModel(choice: string | null, bot: Pick<Bot, 'models'>): st
 export function makeModels(choices: ModelChoices): ModelChoices {
   const cache = new Map<ConversationKey, string | null>();
 
-  function keep(conversation: ConversationKey, model: string | null): void {
-    cache.delete(conversation);
-    cache.set(conversation, model);
-    const oldest = cache.keys().next().value;
-    if (cache.size > MOST_CACHED && oldest !== undefined) cache.delete(oldest);
-  }
+  const keep = (conversation: ConversationKey, model: string | null): void =>
+    setNewest(cache, conversation, model, MOST_CACHED);
 
   return {
     async get(conversation) {

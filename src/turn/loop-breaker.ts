@@ -1,3 +1,4 @@
+import { setNewest } from '../base/set-newest.ts';
 import type { Instant, RoomId } from '../base/terms.ts';
 
 const HOUR_MS = 3_600_000;
@@ -24,12 +25,10 @@ export function makeLoopBreaker(): LoopBreaker {
     },
     started(room, byBot, now) {
       const turns = rooms.get(room);
-      rooms.delete(room);
       // A person's message ends both counts: the breaker waits for one.
-      if (!byBot) return;
+      if (!byBot) return void rooms.delete(room);
       const times = [...(turns?.times ?? []).filter((time) => now - time < HOUR_MS), now];
-      rooms.set(room, { inARow: (turns?.inARow ?? 0) + 1, times });
-      if (rooms.size > MOST_ROOMS) rooms.delete(rooms.keys().next().value ?? room);
+      setNewest(rooms, room, { inARow: (turns?.inARow ?? 0) + 1, times }, MOST_ROOMS);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
+import { setNewest } from '../../base/set-newest.ts';
 
 /** Prepared statements kept for each connection; the store has about a hundred different ones. */
 const MOST_STATEMENTS = 500;
@@ -37,11 +38,7 @@ export function toKyselyDatabase(connection: DatabaseSync): SqliteDatabase {
 
   function prepare(sql: string): SqliteStatement {
     const statement = statements.get(sql) ?? prepareAnew(connection, sql);
-    // Set again at the end: the map's first key is the one unused for longest.
-    statements.delete(sql);
-    statements.set(sql, statement);
-    const oldest = statements.keys().next().value;
-    if (statements.size > MOST_STATEMENTS && oldest !== undefined) statements.delete(oldest);
+    setNewest(statements, sql, statement, MOST_STATEMENTS);
     return statement;
   }
 
