@@ -1,7 +1,8 @@
 import type { Compaction } from '../agent/agent.ts';
+import { setNewest } from '../base/set-newest.ts';
 import type { Lease } from '../base/terms.ts';
 import { decideCompaction } from './decide-compaction.ts';
-import type { SessionEngine } from './engine.ts';
+import { MOST_CONVERSATIONS, type SessionEngine } from './engine.ts';
 import type { LiveAgent } from './live-agents.ts';
 import type { CompactOutcome } from './session.ts';
 
@@ -36,11 +37,13 @@ async function book(
   const { record } = entry;
   const cost = { usage: compacted.usage, at: engine.clock.now() };
   if (compacted.kind === 'failed' || compacted.lastEntry === null) {
+    setNewest(engine.compactionsFailed, lease.conversation, cost.at, MOST_CONVERSATIONS);
     await engine.records.booked(lease, record.sessionId, cost);
     return 'failed';
   }
   const moved = { sessionId: compacted.sessionId, settledEntry: compacted.lastEntry };
   await engine.records.compacted(lease, record.sessionId, { ...moved, ...cost });
+  engine.compactionsFailed.delete(lease.conversation);
   entry.record = { ...record, ...moved, costUsd: record.costUsd + compacted.usage.costUsd };
   entry.leftTokens = compacted.tokens?.after ?? null;
   entry.busy = false;
@@ -54,7 +57,12 @@ export async function compactIfFull(
   aboveTokens: number | null,
   engine: SessionEngine,
 ): Promise<CompactOutcome | 'not-needed'> {
-  const leftTokens = engine.live.get(lease.conversation)?.leftTokens ?? null;
-  const isFull = decideCompaction({ contextTokens, aboveTokens, leftTokens });
+  const isFull = decideCompaction({
+    now: engine.clock.now(),
+    contextTokens,
+    aboveTokens,
+    leftTokens: engine.live.get(lease.conversation)?.leftTokens ?? null,
+    failedAt: engine.compactionsFailed.get(lease.conversation) ?? null,
+  });
   return isFull ? compactSession(lease, engine) : 'not-needed';
 }

@@ -1,4 +1,5 @@
-import type { ConversationKey } from '../base/terms.ts';
+import { setNewest } from '../base/set-newest.ts';
+import type { ConversationKey, Instant } from '../base/terms.ts';
 import type { ColdStarts } from './keep-spares.ts';
 import type { LiveAgents } from './live-agents.ts';
 import type { SessionDeps } from './session.ts';
@@ -8,10 +9,12 @@ export type SessionEngine = SessionDeps & {
   readonly live: LiveAgents;
   readonly failures: Failures;
   readonly coldStarts: ColdStarts;
+  /** When a conversation's last compaction failed. Kept in memory, like `failures`. */
+  readonly compactionsFailed: Map<ConversationKey, Instant>;
 };
 
 /** Conversations remembered at most; whoever fails so seldom is forgiven. */
-const MOST_CONVERSATIONS = 10_000;
+export const MOST_CONVERSATIONS = 10_000;
 
 /** How often in a row a session failed its process. Kept in memory: a restart gives it another chance. */
 export type Failures = {
@@ -25,9 +28,7 @@ export function makeFailures(): Failures {
   return {
     of: (conversation) => counts.get(conversation) ?? 0,
     failed(conversation) {
-      counts.set(conversation, (counts.get(conversation) ?? 0) + 1);
-      const oldest = counts.keys().next().value;
-      if (counts.size > MOST_CONVERSATIONS && oldest !== undefined) counts.delete(oldest);
+      setNewest(counts, conversation, (counts.get(conversation) ?? 0) + 1, MOST_CONVERSATIONS);
     },
     clear: (conversation) => void counts.delete(conversation),
   };

@@ -21,6 +21,7 @@ export function makeSessions(deps: SessionDeps): Sessions {
     live,
     failures: makeFailures(),
     coldStarts: makeColdStarts(),
+    compactionsFailed: new Map(),
   };
   return {
     plan: (lease, bot) => planTurn(lease, bot, engine),
