@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Agents, ModelEndpoint, SandboxProbe } from '../agent/agent.ts';
 import { makeClaudeAgents, SDK_VERSION } from '../agent/claude/claude.ts';
 import type { OfflineModel } from '../agent/offline/offline-model.ts';
-import { type Bus, makeBus } from '../base/bus.ts';
+import { makeBus } from '../base/bus.ts';
 import { parseConversationKey } from '../base/conversation.ts';
 import type { ConversationKey } from '../base/terms.ts';
 import { type Bot, type Bots, noticeOf, ttlIn } from '../bots/bots.ts';
@@ -14,7 +14,6 @@ import type { Chat } from '../chat/chat.ts';
 import type { Config } from '../config.ts';
 import { makeSender } from '../outbox/sender.ts';
 import { makeQueue, type Queue, rewarmRecent } from '../queue/queue.ts';
-import { makeCacheFiles } from '../session/cache-files.ts';
 import { decideRewarming, makeEndpoints, makeSessions, type Sessions } from '../session/session.ts';
 import { makeWorkspaces } from '../session/workspaces.ts';
 import type { Store } from '../store/store.ts';
@@ -24,6 +23,7 @@ import type { Log } from '../telemetry/telemetry.ts';
 import { makeLoopBreaker, makeWaitRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
 import { type ChatDeps, LEASE_MS } from './open-parts.ts';
 import { homesIn } from './take-folder.ts';
+import { withCacheFiles } from './with-cache-files.ts';
 
 export const POLL_MS = 1_000;
 
@@ -89,7 +89,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
       stateless: config.sessionMode === 'stateless',
     },
   });
-  const sessions = withCacheFiles(config, engine, turnEvents, deps);
+  const { sessions, changed } = withCacheFiles(config, engine, deps);
   const people = makeAuthorCheck({ chat, ownKeys: () => bots.all().flatMap((bot) => bot.key ?? []) });
   const turnDeps = {
     inbox: store.inbox,
@@ -114,7 +114,11 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     leases: store.leases,
     clock,
     telemetry,
-    runTurn: (lease, watch) => runTurn(lease, watch, turnDeps),
+    async runTurn(lease, watch) {
+      const outcome = await runTurn(lease, watch, turnDeps);
+      if (outcome.kind === 'ran') changed(lease.conversation);
+      return outcome;
+    },
     doubleTextingOf: (key) => botOf(key, bots)?.doubleTexting ?? config.doubleTexting,
     remark: makeWaitRemark({ ...turnDeps, outbox: store.outbox }),
     limits: {
@@ -156,30 +160,6 @@ async function openAgents(config: Config, deps: EngineDeps): Promise<OpenAgents>
   reaped.catch(() => {});
   closers.push(() => agents.closeAll());
   return { agents, ownerId, reaped };
-}
-
-/** Where a folder for them is configured, the predecessor's session files follow each turn and each forget. */
-function withCacheFiles(
-  config: Config,
-  sessions: Sessions,
-  turnEvents: Bus<TurnEvent>,
-  { store, log, closers }: EngineDeps,
-): Sessions {
-  if (config.sessionCacheDir === null) return sessions;
-  const { sessionCacheDir: dir, timeZone } = config;
-  const files = makeCacheFiles({ dir, records: store.sessions, timeZone, log });
-  closers.push(() => files.close());
-  turnEvents.subscribe(({ type, conversation }) => {
-    if (type === 'turn.finished' || type === 'turn.failed') files.changed(conversation);
-  });
-  return {
-    ...sessions,
-    async forget(conversation) {
-      const unanswered = await sessions.forget(conversation);
-      files.changed(conversation);
-      return unanswered;
-    },
-  };
 }
 
 /** Resumes the most recent conversations ahead of their next message. Never rejects: nobody waits for it. */
