@@ -1,18 +1,16 @@
 /** A hundred messages in ten rooms at once: who waits for whom, and how many processes start at a time. */
 import { join } from 'node:path';
-import { systemClock } from '../src/base/clock.ts';
-import type { AgentId } from '../src/base/terms.ts';
 import type { TurnRecord } from '../src/turn/turn.ts';
 import { type BareSdk, makeBareSdk } from './setup/bare-sdk.ts';
 import { startLocalCampfire, toWebhook } from './setup/campfire.ts';
 import { show } from './setup/format.ts';
 import { inTime } from './setup/in-time.ts';
-import { childAgents } from './setup/memory.ts';
 import { startModelProcess } from './setup/model-process.ts';
 import { type Bench, type Findings, type Row, runBench, toRow } from './setup/run.ts';
 import { postWebhook } from './setup/server-process.ts';
 import { BOT_ID } from './setup/settings.ts';
 import { readSpec, toPlainPrompt } from './setup/spec.ts';
+import { watchStarts } from './setup/starts.ts';
 import { startTurnServer, type TurnServer } from './setup/turns.ts';
 import { freePlaceWaits } from './setup/waits.ts';
 
@@ -23,8 +21,6 @@ const ROUNDS = 3;
 const STARTS_AT_ONCE = 2;
 /** Fewer than rooms: then a room has to wait for another one's turn. */
 const FEW_PLACES = 4;
-/** A start takes several times as long; to look costs the server, in whose process it is done, some milliseconds. */
-const SAMPLE_EVERY_MS = 50;
 /** What one turn takes from the other's end to its own start, with all processors busy, is no waiting. */
 const NO_WAIT_MS = 250;
 
@@ -43,7 +39,8 @@ async function measure(bench: Bench): Promise<Findings> {
       dataDir: join(bench.folder, name),
       model,
       campfire,
-      more: { MAX_HOT_SESSIONS: String(places) },
+      // A spare that is claimed starts nothing, and cannot be told from one that starts.
+      more: { MAX_HOT_SESSIONS: String(places), SPARE_AGENTS: '0' },
     });
   const wide = await start('wide', ROOMS + 2);
   const narrow = await start('narrow', FEW_PLACES);
@@ -80,13 +77,14 @@ async function measure(bench: Bench): Promise<Findings> {
       },
     ],
     notes: [
-      `${MESSAGES} messages in ${ROOMS} new rooms, accepted at once; the model answers at once. A bare query gets ${MESSAGES / ROOMS} messages, one after the other. Starting processes are counted every ${SAMPLE_EVERY_MS} ms.`,
+      `${MESSAGES} messages in ${ROOMS} new rooms, accepted at once; the model answers at once. A bare query gets ${MESSAGES / ROOMS} messages, one after the other.`,
     ],
   };
 }
 
 async function runBurst(server: TurnServer, firstRoom: number, places: number): Promise<Burst> {
   const { app } = server;
+  const countStarts = await watchStarts(server);
   const begun = performance.now();
   const records: TurnRecord[] = [];
   const answered: number[] = [];
@@ -101,8 +99,6 @@ async function runBurst(server: TurnServer, firstRoom: number, places: number): 
     answered.push(ms);
     if (records.length === MESSAGES) done.resolve();
   });
-  const stopSampling = new AbortController();
-  const sampling = sampleStarting(app, stopSampling.signal);
   const posts = Array.from({ length: MESSAGES }, (_, index) => {
     const room = String(firstRoom + (index % ROOMS));
     const body = toWebhook(room, `${room}-${index}`, `Message ${index}`);
@@ -110,28 +106,11 @@ async function runBurst(server: TurnServer, firstRoom: number, places: number): 
   });
   await Promise.all(posts);
   await inTime(done.promise, 'the last answer');
-  stopSampling.abort();
   unsubscribe();
-  const mostStarting = await sampling;
+  const mostStarting = await countStarts();
   for (let room = 0; room < ROOMS; room += 1) await server.forget(String(firstRoom + room));
   const freePlaceWaitsMs = freePlaceWaits(records, places);
   return { answeredMs: answered, firstMs: [...firsts.values()], freePlaceWaitsMs, mostStarting };
-}
-
-/** The most processes at one time that run and have never been there for a conversation, nor for one to come. */
-async function sampleStarting({ parts }: TurnServer['app'], signal: AbortSignal): Promise<number> {
-  const owner = await parts.store.meta.get('owner');
-  if (owner === null) throw new Error('a server has an owner id');
-  const started = new Set<AgentId>();
-  let most = 0;
-  while (!signal.aborted) {
-    const children = await childAgents(owner);
-    // After the children: one that comes up meanwhile is no start any more.
-    for (const { id } of await parts.agents.census()) started.add(id);
-    most = Math.max(most, children.filter((id) => !started.has(id)).length);
-    await systemClock.sleep(SAMPLE_EVERY_MS, signal);
-  }
-  return most;
 }
 
 async function runBare(sdk: BareSdk): Promise<Burst> {

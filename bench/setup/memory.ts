@@ -27,11 +27,11 @@ export async function childMb(parent: number): Promise<number | null> {
   return child === undefined ? null : await sumMb([child]);
 }
 
-/** Agents of one owner whose processes this very process started and that live. */
-export async function childAgents(owner: string): Promise<readonly AgentId[]> {
+/** Agents of one owner whose processes a process has started and that live. */
+export async function childAgents(parent: number, owner: string): Promise<readonly AgentId[]> {
   const rows = await table.rows();
   return rows.flatMap((row) =>
-    row.parent === process.pid && row.owner === owner && row.agent !== null ? [row.agent] : [],
+    row.parent === parent && row.owner === owner && row.agent !== null ? [row.agent] : [],
   );
 }
 

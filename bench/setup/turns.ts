@@ -3,6 +3,7 @@ import { makeApp } from '../../src/app.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { parseConversationKey, toConversationKey } from '../../src/base/conversation.ts';
 import {
+  type AgentId,
   botId,
   type ChatName,
   type ConversationKey,
@@ -11,6 +12,7 @@ import {
   userId,
 } from '../../src/base/terms.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Store } from '../../src/store/store.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
 import type { TurnEvent, TurnRecord } from '../../src/turn/turn.ts';
 import { AUTHOR, type LocalCampfire, toWebhook } from './campfire.ts';
@@ -31,6 +33,8 @@ export type TurnTimes = {
 
 export type TurnServer = {
   readonly app: App;
+  /** When each agent was there for its conversation, in milliseconds of the epoch. */
+  readonly upAt: ReadonlyMap<AgentId, number>;
   /**
    * Accepts a message as the webhook does and follows it until its reply is posted and the server is at rest again.
    * One at a time.
@@ -56,7 +60,9 @@ export async function startTurnServer(
 ): Promise<TurnServer> {
   const { config } = readConfig({ PATH: process.env.PATH, ...toServerEnv(env) }, bench.folder);
   const log = makeLog({ level: 'error', pretty: false });
-  const app = await makeApp(config, { log, clock: systemClock });
+  const upAt = new Map<AgentId, number>();
+  const wrapStore = (store: Store): Store => ({ ...store, agents: noteStarts(store.agents, upAt) });
+  const app = await makeApp(config, { log, clock: systemClock, wrapStore });
   bench.defer(app.stop);
   const chat = await learnChat(app, campfire);
   const conversation = (room: string) => toKey(chat, room);
@@ -96,6 +102,7 @@ export async function startTurnServer(
 
   return {
     app,
+    upAt,
     say,
     conversation,
     async endProcess(room) {
@@ -118,6 +125,16 @@ export async function startTurnServer(
     async forget(room) {
       await app.parts.sessions.forget(conversation(room));
       await gone(room);
+    },
+  };
+}
+
+function noteStarts(registry: Store['agents'], upAt: Map<AgentId, number>): Store['agents'] {
+  return {
+    ...registry,
+    started(agent) {
+      upAt.set(agent.id, performance.timeOrigin + performance.now());
+      return registry.started(agent);
     },
   };
 }
