@@ -60,6 +60,7 @@ function newRecord(lease: Lease): SessionRecord {
     costUsd: 0,
     lastTier: 'cold',
     lastStart: 'new',
+    memoryAtRiskAt: null,
   };
 }
 

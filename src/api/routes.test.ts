@@ -237,6 +237,7 @@ describe('what there is to see', () => {
           costUsd: 0.25,
           createdAt: doors.clock.now() - 90_000_000,
           lastUsedAt: doors.clock.now() - 1_500,
+          memoryAtRiskAt: null,
         },
       ],
     };
@@ -265,6 +266,7 @@ describe('what there is to see', () => {
           fingerprint: 'f00',
           created_at: '2025-12-30T23:00:00.000Z',
           last_used: '2025-12-31T23:59:58.500Z',
+          memory_at_risk_at: null,
         },
       ],
     });

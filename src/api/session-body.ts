@@ -26,6 +26,7 @@ export type SessionFacts = {
   readonly fingerprint: string;
   readonly createdAt: Instant;
   readonly lastUsedAt: Instant;
+  readonly memoryAtRiskAt: Instant | null;
 };
 
 /** The predecessor's names where it had one. */
@@ -48,6 +49,10 @@ export const sessionBody = z.object({
   fingerprint: z.string(),
   created_at: z.iso.datetime(),
   last_used: z.iso.datetime(),
+  memory_at_risk_at: z.iso
+    .datetime()
+    .nullable()
+    .describe('When entries of a turn last did not reach its transcript'),
 });
 
 export function toSessionBody(session: SessionFacts, now: Instant): z.input<typeof sessionBody> {
@@ -71,6 +76,7 @@ export function toSessionBody(session: SessionFacts, now: Instant): z.input<type
     fingerprint: session.fingerprint,
     created_at: toIso(session.createdAt),
     last_used: toIso(session.lastUsedAt),
+    memory_at_risk_at: session.memoryAtRiskAt === null ? null : toIso(session.memoryAtRiskAt),
   };
 }
 

@@ -185,6 +185,7 @@ function toRecord(
     costUsd: 0,
     lastTier: 'cold',
     lastStart: 'new',
+    memoryAtRiskAt: null,
   };
 }
 

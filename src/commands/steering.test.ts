@@ -30,6 +30,7 @@ function makeHouse(record: Partial<SessionRecord> | null) {
     costUsd: 1,
     lastTier: 'cold',
     lastStart: 'new',
+    memoryAtRiskAt: null,
     ...record,
   };
   const lease: Lease = { conversation: lobby, fence: 1 as Fence, expiresAt: 0 };

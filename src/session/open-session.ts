@@ -150,6 +150,7 @@ function newRecord(plan: SessionPlan, sessionId: SessionId, now: Instant): Sessi
     costUsd: 0,
     lastTier: 'cold',
     lastStart: 'new',
+    memoryAtRiskAt: null,
   };
 }
 

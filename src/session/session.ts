@@ -39,6 +39,8 @@ export type SessionRecord = {
   readonly costUsd: number;
   readonly lastTier: Tier;
   readonly lastStart: Start;
+  /** When entries of a turn last did not reach the transcript; what was said then the session has forgotten. */
+  readonly memoryAtRiskAt: Instant | null;
 };
 
 export type SessionRecords = {
@@ -95,6 +97,8 @@ export type SessionSettlement = {
     readonly costUsd: number;
     readonly at: Instant;
   }): Promise<void>;
+  /** Entries of the turn did not reach the transcript. */
+  atRisk(at: Instant): Promise<void>;
 };
 
 /** From what a turn will start, before anything is started. */

@@ -7,6 +7,7 @@ import * as late from '../../migrations/0004_late.ts';
 import * as retention from '../../migrations/0005_retention.ts';
 import * as outboxReplays from '../../migrations/0006_outbox_replays.ts';
 import * as projects from '../../migrations/0007_projects.ts';
+import * as memoryAtRisk from '../../migrations/0008_memory_at_risk.ts';
 import type { Schema } from './schema.ts';
 import { isPostgres } from './sql/locks.ts';
 
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005_retention': retention,
   '0006_outbox_replays': outboxReplays,
   '0007_projects': projects,
+  '0008_memory_at_risk': memoryAtRisk,
 };
 
 /** The database was written by a newer Firekeeper; nothing of it was touched. */

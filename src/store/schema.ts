@@ -115,6 +115,7 @@ type SessionsTable = {
   cost_usd: number;
   last_tier: Tier;
   last_start: Start;
+  memory_at_risk_at: Instant | null;
   ended_at: Instant | null;
 };
 

@@ -40,6 +40,7 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
         await tx.outbox.add([noticeTo(first, 'fresh_start', plan.bot, deps.noticeText)]);
       await finishMessages(tx, messages, end, plan.bot, deps, end.kind === 'settle' ? end.text : null);
       if (settled) await tx.sessions.settle(settled);
+      if (answer.memoryAtRisk) await tx.sessions.atRisk(record.endedAt);
     };
     await deps.deliver(first, (mayClaim) =>
       deps.store.transaction(plan.lease, async (tx) => {

@@ -80,6 +80,7 @@ export function recordOf(room: number, facts: Partial<SessionRecord> = {}): Sess
     costUsd: 0,
     lastTier: 'cold',
     lastStart: 'new',
+    memoryAtRiskAt: null,
     ...facts,
   };
 }

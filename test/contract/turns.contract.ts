@@ -30,6 +30,7 @@ export function turnsContract(make: MakeStoreUnderTest): void {
       await tx.outbox.add([replyIn(1, 'the answer'), replyIn(1, 'a remark')]);
       await tx.inbox.settle([id], 'answered');
       const current = await under.store.sessions.current(conversationIn(1));
+      await tx.sessions.atRisk(5);
       await tx.sessions.settle({
         sessionId: current!.sessionId,
         settledEntry: newEntryId(),

@@ -40,6 +40,8 @@ describe('a turn whose entries do not reach the store', () => {
     expect((await app.replies('lobby', 2)).at(-1)?.text).toContain('You said: “my dog is called Rex”');
     const metrics = await app.parts.telemetry.metrics.registry.metrics();
     expect(metrics).toMatch(/^firekeeper_memory_at_risk_total 1$/m);
+    const session = await app.parts.store.sessions.current('builtin:lobby:assistant' as never);
+    expect(session).toMatchObject({ turnCount: 1, memoryAtRiskAt: expect.any(Number) });
 
     shelf.refuse(() => false);
     await app.say('lobby', 'who are my animals?');

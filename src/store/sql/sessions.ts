@@ -138,6 +138,10 @@ export function makeSessionSettlement(trx: Tx, lease: Lease): SessionSettlement 
         .execute();
       if (settled.length === 0) throw new Error(`${lease.conversation} has no session record to settle`);
     },
+
+    async atRisk(at) {
+      await currentOf(trx, lease).set({ memory_at_risk_at: at }).execute();
+    },
   };
 }
 
@@ -190,6 +194,7 @@ function toRow(record: SessionRecord) {
     cost_usd: record.costUsd,
     last_tier: record.lastTier,
     last_start: record.lastStart,
+    memory_at_risk_at: record.memoryAtRiskAt,
   };
 }
 
@@ -212,5 +217,6 @@ export function toRecord(row: Row): SessionRecord {
     costUsd: row.cost_usd,
     lastTier: row.last_tier,
     lastStart: row.last_start,
+    memoryAtRiskAt: row.memory_at_risk_at,
   };
 }
