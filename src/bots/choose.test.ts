@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { watchComparisons } from '../../test/fixtures/watch-comparisons.ts';
 import type { Bot, BotDefaults } from './bots.ts';
 import { buildBot } from './build.ts';
 import { type Candidate, chooseBots, defaultOf, findByKey } from './choose.ts';
@@ -78,6 +79,12 @@ describe('by key', () => {
     ['', null],
   ])('%j is %s', (key, id) => {
     expect(findByKey(bots, key)?.id ?? null).toBe(id);
+  });
+
+  test('takes as long for the first bot, the last one or none', () => {
+    const compare = watchComparisons();
+    for (const key of ['1-x', '2-y', '9-z']) findByKey(bots, key);
+    expect(compare).toHaveBeenCalledTimes(9);
   });
 });
 

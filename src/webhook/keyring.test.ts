@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeBot, makeMemoryBots } from '../../test/fixtures/front-doors.ts';
+import { watchComparisons } from '../../test/fixtures/watch-comparisons.ts';
 import { botId, chatName } from '../base/terms.ts';
 import type { BotKeys } from '../chat/chat.ts';
 import { decideKey, makeKeyring } from './keyring.ts';
@@ -51,6 +52,17 @@ describe('a keyring', () => {
     expect((await keyring.owner('4-flexo'))?.id).toBe('flexo');
     expect((await keyring.owner('3-bender'))?.id).toBe('bender');
     expect(await keyring.owner('9-nobody')).toBeNull();
+  });
+
+  it('compares keys, configured and learned ones, in a time that tells nothing of them', async () => {
+    const compare = watchComparisons();
+    const keyring = makeKeyring({ chat, bots, botKeys: makeCountingKeys('3-bender').botKeys });
+    expect(await keyring.check(flexo, '4-flex', true)).toBe('wrong_key');
+    expect(compare).toHaveBeenCalledTimes(1);
+    expect(await keyring.owner('3-bend')).toBeNull();
+    expect(compare).toHaveBeenCalledTimes(2);
+    expect(await keyring.check(bender, '3-bend', true)).toBe('good');
+    expect(compare).toHaveBeenCalledTimes(3);
   });
 });
 
