@@ -120,6 +120,23 @@ describe('logging in', () => {
     expect((await logIn({ token: ADMIN_TOKEN })).statusCode).toBe(200);
   });
 
+  it('counts wrong codes too, and then takes no right one', async () => {
+    const code = doors.login.codes.issue();
+    for (let i = 0; i < 10; i++) expect((await logIn({ code: `wrong ${i}` })).statusCode).toBe(401);
+    expect((await logIn({ code })).json()).toMatchObject({ status: 429, code: 'too_many_attempts' });
+    await doors.clock.advance(60_000);
+    expect((await logIn({ code })).statusCode).toBe(200);
+  });
+
+  it('counts them for the caller itself, whoever it says that it forwards', async () => {
+    for (let i = 0; i < 10; i++)
+      await logIn(
+        { token: 'wrong' },
+        { 'x-forwarded-for': `203.0.113.${i}`, forwarded: `for=203.0.113.${i}` },
+      );
+    expect((await logIn({ token: ADMIN_TOKEN }, { 'x-forwarded-for': '203.0.113.99' })).statusCode).toBe(429);
+  });
+
   it('leaves those in who are logged in already', async () => {
     const cookie = await cookieFor({ token: ADMIN_TOKEN });
     for (let i = 0; i < 12; i++) await logIn({ token: 'wrong' });

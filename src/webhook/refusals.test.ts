@@ -190,6 +190,12 @@ const REFUSED: readonly Refused[] = [
     status: 503,
     code: 'not_stored',
   },
+  {
+    title: 'one more where ten thousand wait',
+    options: { ...SERVER, accept: async () => ({ kind: 'full' }) },
+    status: 503,
+    code: 'too_many_waiting',
+  },
 ];
 
 describe('a webhook that is refused', () => {
