@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeFakeClock } from '../../../test/fixtures/fake-clock.ts';
-import { refuseFetch } from './guard-web-fetch.ts';
+import { guardWebFetch, refuseFetch } from './guard-web-fetch.ts';
 
 const names: Readonly<Record<string, readonly string[]>> = {
   'example.com': ['93.184.216.34', '2606:2800:220:1::1'],
@@ -32,5 +32,38 @@ describe('refuseFetch', () => {
     const asked = refuseFetch('https://example.com/', () => new Promise(() => {}), clock);
     await clock.advance(5_000);
     expect(await asked).toBe('its name has no address');
+  });
+});
+
+describe('the guard before each WebFetch', () => {
+  const guard = guardWebFetch(lookUp, makeFakeClock());
+  const ask = (url: string) =>
+    guard.hooks[0]?.(
+      {
+        hook_event_name: 'PreToolUse',
+        tool_name: 'WebFetch',
+        tool_input: { url },
+        tool_use_id: '1',
+        session_id: '1',
+        transcript_path: '/',
+        cwd: '/',
+      },
+      '1',
+      { signal: new AbortController().signal },
+    );
+
+  it('denies what leads into a private network and says why', async () => {
+    expect(await ask('https://inside.example/')).toEqual({
+      hookSpecificOutput: {
+        hookEventName: 'PreToolUse',
+        permissionDecision: 'deny',
+        permissionDecisionReason: 'This URL is not fetched: its name leads to a private address.',
+      },
+    });
+    expect(await ask('https://example.com/')).toEqual({});
+  });
+
+  it('lets nothing through when it fails itself', () => {
+    expect(guard).toMatchObject({ matcher: 'WebFetch', onFailure: 'block' });
   });
 });

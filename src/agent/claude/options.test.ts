@@ -27,9 +27,20 @@ describe('toOptions', () => {
       maxTurns: 7,
       sessionId,
       systemPrompt: { type: 'custom', prompt: 'You are a bot.', snapshot: false },
+      // What the command line holds can be read by every user of the machine.
+      mcpServersDelivery: 'initialize',
     });
     expect(options).not.toHaveProperty('model');
     expect(options).not.toHaveProperty('thinking');
+  });
+
+  it('lets no file tool leave the working directory, and keeps no memory of its own', () => {
+    const { settings, permissionMode } = toOptions(spec, { kind: 'new', sessionId }, null);
+    expect(permissionMode).toBe('dontAsk');
+    expect(settings).toMatchObject({
+      autoMemoryEnabled: false,
+      permissions: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
+    });
   });
 
   it('gives Bash where there is a sandbox for it, and never around it', () => {
@@ -101,6 +112,10 @@ describe('toEnvironment', () => {
       ANTHROPIC_API_KEY: 'key',
       ANTHROPIC_BASE_URL: 'https://api',
       CLAUDE_CODE_MAX_RETRIES: '3',
+      CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+      CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+      CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       CLAUDE_CONFIG_DIR: '/data/agents/a',
       HOME: '/data/agents/a',
       TMPDIR: '/data/agents/a/tmp',

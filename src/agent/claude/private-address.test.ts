@@ -66,4 +66,36 @@ describe('isPrivateAddress', () => {
   ])('%s: %s', (address, expected) => {
     expect(isPrivateAddress(address)).toBe(expected);
   });
+
+  it.each([
+    ['this network', '0.1.2.3'],
+    ['private, large', '10.255.0.1'],
+    ['shared by a carrier', '100.127.255.254'],
+    ['loopback', '127.200.0.1'],
+    ['link-local', '169.254.1.1'],
+    ['private, middle', '172.20.0.1'],
+    ['protocol assignments', '192.0.0.8'],
+    ['documentation 1', '192.0.2.1'],
+    ['private, small', '192.168.255.1'],
+    ['benchmarks', '198.19.0.1'],
+    ['documentation 2', '198.51.100.7'],
+    ['documentation 3', '203.0.113.7'],
+    ['multicast', '239.255.255.250'],
+    ['reserved', '240.0.0.1'],
+    ['IPv4 mapped', '::ffff:10.0.0.1'],
+    ['IPv4 mapped, in hexadecimal', '::ffff:a9fe:a9fe'],
+    ['IPv4 compatible', '::10.0.0.1'],
+    ['NAT64', '64:ff9b::a00:1'],
+    ['local NAT64', '64:ff9b:1::a00:1'],
+    ['6to4', '2002:a00:1::1'],
+    ['Teredo', '2001:0:4136:e378::1'],
+    ['discarded', '100::1'],
+    ['IPv6 documentation', '2001:db8::1'],
+    ['unique local', 'fdff::1'],
+    ['IPv6 link-local', 'febf::1'],
+    ['site-local', 'fec0::1'],
+    ['IPv6 multicast', 'ff02::1'],
+  ])('%s: %s is private', (_name, address) => {
+    expect(isPrivateAddress(address)).toBe(true);
+  });
 });
