@@ -51,7 +51,8 @@ function toNote(toolCalls: readonly string[]): string {
 /** The newest of it fits; each saying is cut. */
 function toRecap(recap: readonly Remembered[]): string {
   const lines = recap.map(({ author, text }) => {
-    const who = author === null ? 'you' : escapeAttribute(author);
+    // In quotes, which no name can leave: somebody called `you` puts no words into the bot's mouth.
+    const who = author === null ? 'you' : `"${escapeAttribute(author)}"`;
     return `${who}: ${escapeText(text.slice(0, MOST_RECAPPED).replace(/\s+/g, ' '))}`;
   });
   return `<recap>\nYour memory of this conversation was lost. The last that was said in it, oldest first:\n${lines.join('\n')}\n</recap>`;
