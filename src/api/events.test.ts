@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 /** A client of the event stream; `heard` grows as it reads. */
-async function listen() {
+async function listen(credential = `Authorization: Bearer ${ADMIN_TOKEN}`) {
   const socket = connect((doors.http.server.address() as AddressInfo).port, '127.0.0.1');
   sockets.push(socket);
   const client = { socket, heard: '', until, closed: once(socket, 'close') };
@@ -27,7 +27,7 @@ async function listen() {
     client.heard += chunk.toString();
   });
   socket.on('error', () => {});
-  socket.write(`GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ADMIN_TOKEN}\r\n\r\n`);
+  socket.write(`GET /api/events HTTP/1.1\r\nHost: localhost\r\n${credential}\r\n\r\n`);
   return client;
 
   async function until(text: string): Promise<string> {
@@ -126,7 +126,7 @@ describe('GET /api/events', () => {
   });
 
   it('has room for 64 clients', async () => {
-    const clients = await Promise.all(Array.from({ length: 64 }, listen));
+    const clients = await Promise.all(Array.from({ length: 64 }, () => listen()));
     await Promise.all(clients.map((client) => client.until(': listening')));
     const oneMore = await listen();
     expect(await oneMore.until('too_many_listeners')).toMatch(/^HTTP\/1\.1 503 /);
@@ -140,6 +140,21 @@ describe('GET /api/events', () => {
     } as const;
     expect((await doors.http.inject(request)).statusCode).toBe(404);
     expect(doors.clock.pending()).toBe(0);
+  });
+
+  it('ends with the login that opened it', async () => {
+    const logIn = { method: 'POST', url: '/api/login', payload: { token: ADMIN_TOKEN } } as const;
+    const cookie = String((await doors.http.inject(logIn)).headers['set-cookie']).split(';')[0];
+    await doors.clock.advance(7 * 24 * 3_600_000 - 20_000);
+    const [page, byToken] = [await listen(`Cookie: ${cookie}`), await listen()];
+    for (const client of [page, byToken]) await client.until(': listening');
+    await doors.clock.advance(15_000);
+    await page.until(': still here');
+    await doors.clock.advance(15_000);
+    await page.until('0\r\n\r\n');
+    doors.turnEvents.publish({ conversation: KEY, type: 'text.delta', text: 'later' });
+    await byToken.until('later');
+    expect(page.heard).not.toContain('later');
   });
 
   it('ends when the server closes', async () => {

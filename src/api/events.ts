@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import type { Bus } from '../base/bus.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RoomMessage } from '../chat/chat.ts';
 import type { TurnEvent } from '../turn/turn.ts';
+import type { Login } from './login.ts';
 import { sendProblem } from './problems.ts';
 import { toRoomMessageBody, toTurnEventBody } from './wire.ts';
 
@@ -11,6 +12,7 @@ export type EventSources = {
   readonly turnEvents: Pick<Bus<TurnEvent>, 'subscribe'>;
   /** New messages of the built-in room; null when there is none. */
   readonly roomEvents: Pick<Bus<RoomMessage>, 'subscribe'> | null;
+  readonly login: Pick<Login, 'isStillIn'>;
   readonly clock: Clock;
 };
 
@@ -29,10 +31,10 @@ export function eventRoutes(deps: EventSources): FastifyPluginAsync {
 
     // Fastify would answer a HEAD with the GET's handler, and nobody would ever end that stream.
     const options = { schema: EVENTS_SCHEMA, exposeHeadRoute: false };
-    scope.get('/api/events', options, async (_request, reply) => {
+    scope.get('/api/events', options, async (request, reply) => {
       if (goodbyes.size >= MOST_CLIENTS) return sendProblem(reply, 'too_many_listeners');
       const stream = new Readable({ read() {} });
-      const stop = follow(deps, stream);
+      const stop = follow(deps, stream, request, sayGoodbye);
       goodbyes.add(sayGoodbye);
       stream.once('close', () => {
         stop();
@@ -55,7 +57,8 @@ export function eventRoutes(deps: EventSources): FastifyPluginAsync {
 }
 
 /** Writes everything that happens from now on to the stream; returns what ends that. */
-function follow({ turnEvents, roomEvents, clock }: EventSources, stream: Readable): () => void {
+function follow(sources: EventSources, stream: Readable, request: FastifyRequest, sayGoodbye: () => void) {
+  const { turnEvents, roomEvents, login, clock } = sources;
   function write(chunk: string): void {
     if (stream.destroyed) return;
     if (stream.readableLength > MOST_UNREAD_BYTES) stream.destroy();
@@ -76,7 +79,7 @@ function follow({ turnEvents, roomEvents, clock }: EventSources, stream: Readabl
         message: toRoomMessageBody(message),
       }),
     ),
-    clock.every(HEARTBEAT_MS, () => write(': still here\n\n')),
+    clock.every(HEARTBEAT_MS, () => (login.isStillIn(request) ? write(': still here\n\n') : sayGoodbye())),
   ];
   return () => {
     for (const stop of stops) stop?.();

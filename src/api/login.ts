@@ -28,6 +28,8 @@ export type LoginRefusal = Extract<
 export type Login = {
   /** By the login cookie, else by the bearer token. */
   check(request: FastifyRequest): 'logged-in' | LoginRefusal;
+  /** Whether what let it in still would: a stream ends with the login that opened it. Counts no attempt. */
+  isStillIn(request: FastifyRequest): boolean;
   /** An `onRequest` hook that answers 401 (or 429) unless `check` agrees. */
   require(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined>;
   /** Changes a token or a code into a cookie (the value of `Set-Cookie`), or says why not. */
@@ -82,9 +84,14 @@ export function makeLogin(deps: {
   const login: Login = {
     check(request) {
       if (hasCookie(request)) return 'logged-in';
-      const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
-      if (token === undefined) return 'login_required';
+      const token = bearerIn(request);
+      if (token === null) return 'login_required';
       return PROJECT_TOKEN.test(token) ? 'wrong_token' : checkToken(token, request.ip);
+    },
+
+    isStillIn(request) {
+      const token = bearerIn(request);
+      return hasCookie(request) || (token !== null && isAdminToken(token));
     },
 
     async require(request, reply) {
@@ -110,6 +117,12 @@ export function makeLogin(deps: {
     codes,
   };
   return login;
+}
+
+/** The token that a request carries; null without one. */
+export function bearerIn({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
+  const [, token = null] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  return token;
 }
 
 export function refuseLogin(reply: FastifyReply, code: LoginRefusal): FastifyReply {

@@ -37,8 +37,8 @@ const port = () => (doors.http.server.address() as AddressInfo).port;
 type Heard = { readonly type: string; readonly [field: string]: unknown };
 
 /** A logged-in client; `heard` grows as it reads. */
-async function connect(path = '/ws/7/bender') {
-  const socket = new WebSocket(`ws://127.0.0.1:${port()}${path}`, { headers: AS_ADMIN });
+async function connect(path = '/ws/7/bender', headers: Record<string, string> = AS_ADMIN) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port()}${path}`, { headers });
   clients.push(socket);
   const heard: Heard[] = [];
   let onHeard = Promise.withResolvers<void>();
@@ -61,6 +61,13 @@ async function connect(path = '/ws/7/bender') {
       return heard;
     },
   };
+}
+
+/** The headers of this server's own page, of somebody who has logged in. */
+async function asPage(): Promise<Record<string, string>> {
+  const request = { method: 'POST', url: '/api/login', payload: { token: ADMIN_TOKEN } } as const;
+  const cookie = String((await doors.http.inject(request)).headers['set-cookie']).split(';')[0] ?? '';
+  return { cookie, origin: `http://127.0.0.1:${port()}` };
 }
 
 /** What a request to upgrade is answered before the server closes the connection. */
@@ -93,16 +100,24 @@ describe('who is let in', () => {
   });
 
   it('a page of this server, by its login cookie', async () => {
-    const login = await doors.http.inject({
-      method: 'POST',
-      url: '/api/login',
-      payload: { token: ADMIN_TOKEN },
-    });
-    const cookie = String(login.headers['set-cookie']).split(';')[0] ?? '';
-    const origin = `http://127.0.0.1:${port()}`;
-    const socket = new WebSocket(`ws://127.0.0.1:${port()}/ws/7/bender`, { headers: { cookie, origin } });
-    clients.push(socket);
-    await new Promise((resolve) => socket.addEventListener('open', resolve));
+    const client = await connect('/ws/7/bender', await asPage());
+    client.send({});
+    expect(await client.until(1)).toMatchObject([{ code: 'invalid_fields' }]);
+  });
+
+  it('nobody for longer than the login lasts, to listen or to speak', async () => {
+    const page = await asPage();
+    await doors.clock.advance(7 * 24 * 3_600_000 - 10_000);
+    const [listener, speaker] = [await connect('/ws/7/bender', page), await connect('/ws/7/bender', page)];
+    const byToken = await connect();
+    await doors.clock.advance(10_000);
+    speaker.send({ type: 'message', text: 'hi' });
+    expect((await speaker.closed).code).toBe(1008);
+    expect(doors.accepted).toEqual([]);
+    await doors.clock.advance(5_000);
+    expect((await listener.closed).code).toBe(1008);
+    byToken.send({ type: 'message', text: 'hi' });
+    expect(await byToken.until(1)).toMatchObject([{ type: 'message.accepted' }]);
   });
 
   it('whoever speaks plain HTTP is told what is spoken here', async () => {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Bus } from '../base/bus.ts';
@@ -7,6 +8,7 @@ import { botId, type ChatName, type ConversationKey, roomId, userId } from '../b
 import type { Bot, Bots } from '../bots/bots.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { TurnEvent } from '../turn/turn.ts';
+import type { Login } from './login.ts';
 import { PROBLEMS, type ProblemCode, sendProblem } from './problems.ts';
 import { toTurnEventBody } from './wire.ts';
 import { anyId, type WriteMessage, writtenFields } from './write-message.ts';
@@ -18,6 +20,7 @@ export type SocketDeps = {
   readonly turnEvents: Pick<Bus<TurnEvent>, 'subscribe'>;
   readonly writeMessage: WriteMessage;
   readonly queue: Pick<Queue, 'interrupt'>;
+  readonly login: Pick<Login, 'isStillIn'>;
   readonly clock: Clock;
 };
 
@@ -46,6 +49,7 @@ const GOODBYE_MS = 1_000;
 
 const CLOSE_GOING_AWAY = 1001;
 const CLOSE_NO_TEXT = 1003;
+const CLOSE_NO_LOGIN = 1008;
 
 const params = z.object({ roomId: anyId, botId: z.string().min(1) });
 const querystring = z.object({ user: anyId.optional().describe("Only this person's conversation") });
@@ -84,7 +88,7 @@ export function socketRoutes(deps: SocketDeps): FastifyPluginAsyncZod {
       wsHandler(socket: ClientSocket, request) {
         const { roomId, botId: bot } = params.parse(request.params);
         const { user } = querystring.parse(request.query);
-        const end = serve(socket, { room: roomId, bot, user: user ?? null }, deps);
+        const end = serve(socket, { room: roomId, bot, user: user ?? null }, request, deps);
         goodbyes.add(sayGoodbye);
         socket.on('close', () => {
           end();
@@ -109,8 +113,8 @@ export function socketRoutes(deps: SocketDeps): FastifyPluginAsyncZod {
 type Place = { readonly room: string; readonly bot: string; readonly user: string | null };
 
 /** Serves one client until it goes; returns what ends that. */
-function serve(socket: ClientSocket, place: Place, deps: SocketDeps): () => void {
-  const { clock, turnEvents } = deps;
+function serve(socket: ClientSocket, place: Place, request: FastifyRequest, deps: SocketDeps): () => void {
+  const { clock, turnEvents, login } = deps;
   const concerns = makeFilter(place, deps.chat);
   let isThere = true;
 
@@ -119,9 +123,15 @@ function serve(socket: ClientSocket, place: Place, deps: SocketDeps): () => void
     else socket.send(JSON.stringify(body));
   }
   function beat(): void {
-    if (isThere) socket.ping();
-    else socket.terminate();
+    if (!isThere) socket.terminate();
+    else if (!endedLogin()) socket.ping();
     isThere = false;
+  }
+  /** A login that ends takes along what it opened. */
+  function endedLogin(): boolean {
+    if (login.isStillIn(request)) return false;
+    socket.close(CLOSE_NO_LOGIN, 'the login has ended');
+    return true;
   }
 
   const listen = makeListener(place, deps, send);
@@ -129,6 +139,7 @@ function serve(socket: ClientSocket, place: Place, deps: SocketDeps): () => void
     isThere = true;
   });
   socket.on('message', (bytes, isBinary) => {
+    if (endedLogin()) return;
     if (isBinary) socket.close(CLOSE_NO_TEXT, 'text frames only');
     else void listen(bytes.toString());
   });

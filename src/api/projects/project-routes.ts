@@ -16,7 +16,7 @@ import { makeWhoAsks, type WhoAsks } from './who-asks.ts';
 
 export type ProjectRoutesDeps = {
   readonly projects: Projects;
-  readonly login: Pick<Login, 'check'>;
+  readonly login: Pick<Login, 'check' | 'isStillIn'>;
   readonly clock: Clock;
 };
 

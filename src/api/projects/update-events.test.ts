@@ -44,12 +44,24 @@ async function queueAnother(): Promise<UpdateId> {
   return outcome.update.id;
 }
 
+/** A token of the first update's project. */
+async function makeToken() {
+  const update = await memory.projects.updates.get(ID);
+  const url = `/v1/projects/${update?.projectId}/tokens`;
+  const asked = { method: 'POST', url, headers: AS_ADMIN, payload: { user_id: 'ada' } } as const;
+  const { id, token } = (await doors.http.inject(asked)).json();
+  return {
+    token: String(token),
+    revoke: () => doors.http.inject({ method: 'DELETE', url: `${url}/${id}`, headers: AS_ADMIN }),
+  };
+}
+
 async function refusalOf(url = ''): Promise<string> {
   return (await doors.http.inject({ url, headers: AS_ADMIN })).json().code;
 }
 
 /** A client of the stream; `heard` grows as it reads. */
-function listen(headers: readonly string[] = [], address = ADDRESS) {
+function listen(headers: readonly string[] = [], address = ADDRESS, token = ADMIN_TOKEN) {
   const socket = connect((doors.http.server.address() as AddressInfo).port, '127.0.0.1');
   sockets.push(socket);
   const client = { socket, heard: '', until, ids, closed: once(socket, 'close') };
@@ -57,7 +69,7 @@ function listen(headers: readonly string[] = [], address = ADDRESS) {
     client.heard += chunk.toString();
   });
   socket.on('error', () => {});
-  const lines = ['Host: localhost', `Authorization: Bearer ${ADMIN_TOKEN}`, 'Connection: close', ...headers];
+  const lines = ['Host: localhost', `Authorization: Bearer ${token}`, 'Connection: close', ...headers];
   socket.write(`GET ${address} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
   return client;
 
@@ -189,6 +201,30 @@ describe('GET /v1/updates/:id/events', () => {
     while (memory.listeners() > 0) await nextEventLoopTurn();
     await listen().until('update.queued');
     expect(clock.pending()).toBeLessThan(10);
+  });
+
+  it('ends when its token is revoked, and tells nothing of what happens then', async () => {
+    const { token, revoke } = await makeToken();
+    const [theirs, ours] = [listen([], ADDRESS, token), listen()];
+    for (const client of [theirs, ours]) await client.until('update.queued');
+    memory.happen(ID, 'update.started');
+    await theirs.until('update.started');
+    await revoke();
+    memory.happen(ID, 'agent.tool');
+    await theirs.closed;
+    await ours.until('agent.tool');
+    expect(theirs.ids()).toEqual([1, 2]);
+    await listen([], ADDRESS, token).until('wrong_project_token');
+  });
+
+  it('ends when its token is revoked though nothing happens', async () => {
+    const { token, revoke } = await makeToken();
+    const client = listen([], ADDRESS, token);
+    await client.until('update.queued');
+    await revoke();
+    await settle();
+    await clock.advance(2_000);
+    await client.closed;
   });
 
   it('keeps no server from closing', async () => {

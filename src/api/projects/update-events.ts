@@ -61,7 +61,7 @@ export function updateEventRoutes({ projects, who, clock }: Door): FastifyPlugin
       const update = who.updateOf(request);
       const after = headers['last-event-id'] ?? query.after ?? 0;
       if (wantsPage(request)) return readPage(projects, update.id, after, query.limit);
-      return sendStream(update, after, reply);
+      return sendStream(update, after, { request, reply });
     });
 
     // An open stream would keep the server from ever closing.
@@ -74,12 +74,14 @@ export function updateEventRoutes({ projects, who, clock }: Door): FastifyPlugin
       return streams.size >= MOST_CLIENTS || ofProject >= MOST_OF_ONE_PROJECT;
     }
 
-    async function sendStream(update: Update, after: number, reply: FastifyReply): Promise<FastifyReply> {
+    async function sendStream(update: Update, after: number, client: Client): Promise<FastifyReply> {
       const { id, projectId } = update;
+      const { request, reply } = client;
       if (isFull(projectId)) return sendProblem(reply, 'too_many_listeners');
       // A browser asks again and again for a stream that ended, until it reads this.
       if (await isOver(projects, id, after)) return reply.code(204).send();
-      const { stream, end } = openStream({ projects, clock }, id, after);
+      const isStillIn = () => who.isStillIn(request);
+      const { stream, end } = openStream({ projects, clock, isStillIn }, id, after);
       streams.set(sayGoodbye, projectId);
       stream.once('close', () => streams.delete(sayGoodbye));
       // A generator that waits cannot be ended from outside: it has to hear that the client has left.
@@ -93,6 +95,8 @@ export function updateEventRoutes({ projects, who, clock }: Door): FastifyPlugin
     }
   };
 }
+
+type Client = { readonly request: FastifyRequest; readonly reply: FastifyReply };
 
 function wantsPage({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
   const accept = headers.accept ?? '';
@@ -117,10 +121,15 @@ async function isOver(
   return (await updates.events(id, after, 1)).length === 0;
 }
 
-type Sources = { readonly projects: Pick<Projects, 'updates' | 'onEvents'>; readonly clock: Clock };
+type Sources = {
+  readonly projects: Pick<Projects, 'updates' | 'onEvents'>;
+  readonly clock: Clock;
+  /** Whether the client may hear more. */
+  readonly isStillIn: () => Promise<boolean>;
+};
 
 /** The stream of one client; `end` ends it in order. */
-function openStream({ projects, clock }: Sources, id: Update['id'], after: number) {
+function openStream({ projects, clock, isStillIn }: Sources, id: Update['id'], after: number) {
   const bell = makeBell(clock);
   let isOpen = true;
   /** Since when it waits for the client to read; null: it does not. */
@@ -149,7 +158,8 @@ function openStream({ projects, clock }: Sources, id: Update['id'], after: numbe
   /** Every row once, in order; null now and then when there is none. */
   async function* follow(): AsyncGenerator<UpdateEvent | null, undefined> {
     let seq = after;
-    while (isOpen) {
+    // Asked before each look: whose token was revoked hears nothing of what happens afterwards.
+    while (isOpen && (await isStillIn())) {
       const update = await projects.updates.get(id);
       const rows = await projects.updates.events(id, seq, PAGE);
       yield* rows;

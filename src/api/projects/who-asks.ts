@@ -9,7 +9,7 @@ import {
   type Update,
   type UpdateId,
 } from '../../projects/projects.ts';
-import { type Login, PROJECT_TOKEN, refuseLogin } from '../login.ts';
+import { bearerIn, type Login, PROJECT_TOKEN, refuseLogin } from '../login.ts';
 import { type ProblemCode, sendProblem } from '../problems.ts';
 
 export type Caller =
@@ -27,6 +27,8 @@ type Request = object;
 export type WhoAsks = {
   /** `onRequest`: 401 unless the caller has the admin token, a login cookie, or a live project token. */
   identify(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined>;
+  /** Whether what the caller came with is still good: a token is revoked while its stream is open, a login ends. */
+  isStillIn(request: FastifyRequest): Promise<boolean>;
   /** `onRequest` behind `identify`: 403 for project tokens. */
   requireAdmin(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined>;
   /** `onRequest` behind `identify`, of routes with a project's `:id`. */
@@ -45,7 +47,7 @@ export type WhoAsks = {
 export type Acting = { readonly userId: string } | { readonly problem: ProblemCode };
 
 export function makeWhoAsks(deps: {
-  readonly login: Pick<Login, 'check'>;
+  readonly login: Pick<Login, 'check' | 'isStillIn'>;
   readonly projects: Pick<Projects, 'records' | 'updates'>;
 }): WhoAsks {
   const { records, updates } = deps.projects;
@@ -83,6 +85,13 @@ export function makeWhoAsks(deps: {
       }
       callers.set(request, { kind: 'token', token });
       return undefined;
+    },
+
+    async isStillIn(request) {
+      const given = projectTokenIn(request);
+      return given === null
+        ? deps.login.isStillIn(request)
+        : (await records.findToken(hashToken(given))) !== null;
     },
 
     async requireAdmin(request, reply) {
@@ -134,9 +143,9 @@ function hashToken(token: string): string {
   return hash('sha256', token, 'hex');
 }
 
-function projectTokenIn({ headers }: FastifyRequest): string | null {
-  const [, token = ''] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-  return PROJECT_TOKEN.test(token) ? token : null;
+function projectTokenIn(request: FastifyRequest): string | null {
+  const token = bearerIn(request);
+  return token !== null && PROJECT_TOKEN.test(token) ? token : null;
 }
 
 /** Hooks of `onRequest` come before the address is checked, and only stand on routes that have an `:id`. */
