@@ -1,6 +1,6 @@
 /** Opens what the server keeps and where it speaks: store, bots, chat. */
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SandboxProbe } from '../agent/agent.ts';
 import { type Bus, makeBus } from '../base/bus.ts';
@@ -26,6 +26,8 @@ export const LEASE_MS = 60_000;
 export async function openStore(config: Config, ground: Ground & { telemetry: Telemetry }) {
   const { clock, closers, log, telemetry, wrapStore = (store) => store } = ground;
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  if (!(await closeToOthers(config.dataDir)))
+    log.warn('other users of this machine can read DATA_DIR, and it is not ours to close');
   const lock = ground.lock ?? (await lockFolder(config.dataDir, clock));
   closers.push(() => lock.release());
   const database = await openDatabase(config, ground);
@@ -36,6 +38,21 @@ export async function openStore(config: Config, ground: Ground & { telemetry: Te
   if (left.agents.length > 0)
     log.warn({ agents: left.agents }, 'agents of an earlier server that was killed');
   return { store, lock };
+}
+
+/**
+ * A folder that was there before may let other users in, to bot keys and all that was said. False when it does and
+ * belongs to somebody else, as mounted ones may.
+ */
+async function closeToOthers(folder: string): Promise<boolean> {
+  if (((await stat(folder)).mode & 0o077) === 0) return true;
+  try {
+    await chmod(folder, 0o700);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EPERM') return false;
+    throw error;
+  }
 }
 
 async function openDatabase(

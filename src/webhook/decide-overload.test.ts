@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideOverload, MOST_WAITING, type OverloadFacts, RATES, type Rate } from './decide-overload.ts';
+import { decideOverload, type OverloadFacts, RATES, type Rate } from './decide-overload.ts';
 
 const calm: OverloadFacts = {
   isOurs: false,
@@ -8,7 +8,7 @@ const calm: OverloadFacts = {
   waiting: 0,
   empty: new Set(),
 };
-const full = { waiting: MOST_WAITING };
+const full = { waiting: 10_000 };
 const without = (...rates: readonly Rate[]) => ({ empty: new Set(rates) });
 
 describe('a message', () => {
@@ -18,7 +18,7 @@ describe('a message', () => {
     ['of too many in its room', without('room'), { kind: 'over', rate: 'room' }],
     ['of too many to its bot', without('bot'), { kind: 'over', rate: 'bot' }],
     ['of too many of all', without('bot', 'room', 'user'), { kind: 'over', rate: 'user' }],
-    ['with 9,999 before it', { waiting: MOST_WAITING - 1 }, { kind: 'pass', costs: RATES }],
+    ['with 9,999 before it', { waiting: 9_999 }, { kind: 'pass', costs: RATES }],
     ['with 10,000 before it', full, { kind: 'full' }],
     ['that is late costs nothing', { isLate: true, ...without(...RATES) }, { kind: 'pass', costs: [] }],
     ['that is late, with 10,000 before it', { isLate: true, ...full }, { kind: 'full' }],

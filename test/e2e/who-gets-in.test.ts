@@ -2,7 +2,7 @@
  * Who gets in: one test at least for each line of that rule, on the real server. What is proven elsewhere is named at its
  * line: `walls` is what a bot cannot do, `refusals` what the front door does not take.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { type OfflineModel, startOfflineModel } from '../../src/agent/offline/offline-model.ts';
 import { type CampfireDouble, startCampfireDouble } from '../fixtures/campfire-double.ts';
 import { BENDER_KEY, fromCampfire } from '../fixtures/webhook-calls.ts';
+import { makeTempFolder } from '../setup/temp.ts';
 import { DAVID, KEVIN, makeBotsFolder, startServer, type TestServer, waitFor } from './server.ts';
 
 const SECRETS = {
@@ -94,9 +95,14 @@ describe('secrets', () => {
     expect(JSON.stringify(row)).not.toContain(BENDER_KEY);
   });
 
-  it('are readable by nobody else on this machine', async () => {
-    const own = await startServer();
-    expect(statSync(own.dataDir).mode & 0o077).toBe(0);
+  it.each([
+    ['is missing', () => {}],
+    ['was open to all', (folder: string) => mkdirSync(folder, { mode: 0o755 })],
+  ])('are readable by nobody else on this machine, in a folder that %s', async (_what, make) => {
+    const dataDir = join(makeTempFolder(), 'data');
+    make(dataDir);
+    const own = await startServer({ dataDir });
+    expect(statSync(own.dataDir).mode & 0o777).toBe(0o700);
     expect(statSync(join(own.dataDir, 'admin-token')).mode & 0o777).toBe(0o600);
   });
 });
