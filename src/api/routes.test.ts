@@ -82,6 +82,23 @@ describe('what is open', () => {
     expect(answer.headers['x-content-type-options']).toBe('nosniff');
   });
 
+  it.each(['/', '/page.js', '/health', '/session/stats'])(
+    'GET %s lets no other page in, nor any script that is not ours',
+    async (url) => {
+      const { headers } = await doors.http.inject({ url, headers: AS_ADMIN });
+      const policy = String(headers['content-security-policy']);
+      expect(policy).toContain("default-src 'self'");
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).toContain("base-uri 'none'");
+      expect(policy).not.toMatch(/unsafe|https?:|\*/);
+      expect(headers).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cache-control': 'no-store',
+      });
+    },
+  );
+
   it.each(['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '/.env'])(
     'GET %s is no file of the page',
     async (url) => {

@@ -235,9 +235,14 @@ describe('when nobody can be asked', () => {
     expect((await run('sessions', 'list')).code).toBe(0);
   });
 
-  test('another program answers at the address', async () => {
+  /** Another program, at the address that the data folder names. */
+  async function listenAsServer(status: number, headers: Readonly<Record<string, string>> = {}) {
     await lay();
-    const other = createServer((_request, response) => response.writeHead(502).end('Bad gateway'));
+    const asked: string[] = [];
+    const other = createServer(({ method, url }, response) => {
+      asked.push(`${method} ${url}`);
+      response.writeHead(status, headers).end('Bad gateway');
+    });
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const lock = await lockFolder(dataDir, systemClock);
     onTestFinished(async () => {
@@ -246,6 +251,19 @@ describe('when nobody can be asked', () => {
     });
     await lock.announce(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
     writeFileSync(join(dataDir, 'admin-token'), 'x');
+    return asked;
+  }
+
+  test('another program answers at the address', async () => {
+    await listenAsServer(502);
     expect((await run('sessions', 'list')).err).toBe('the server answered 502.');
+  });
+
+  test('another program sends the admin token elsewhere, where it never arrives', async () => {
+    const asked = await listenAsServer(307, { location: '/elsewhere' });
+    expect(await runJson('sessions', 'list')).toMatchObject({ ok: false, code: 'unreachable' });
+    expect(await runJson('project', 'watch', '1')).toMatchObject({ ok: false });
+    expect(asked.length).toBeGreaterThan(1);
+    expect(asked.filter((line) => line.endsWith('/elsewhere'))).toEqual([]);
   });
 });
