@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import posts from '../../test/fixtures/campfire/posts.json' with { type: 'json' };
 import { postPlainText, screenHtml } from '../../test/fixtures/campfire-html.ts';
 import { toPlainText } from './plain-text.ts';
-import { LINK_SCHEMES, REPLY_TAGS, renderReply } from './render.ts';
+import { LINK_SCHEMES, REPLY_TAGS, renderReply, sanitized } from './render.ts';
 import { columnsOf } from './render-table.ts';
 
 /** A tag as the renderer writes it: a name from the list, and for a link one address with a scheme from the list. */
@@ -102,10 +102,42 @@ describe('a reply in Markdown', () => {
     },
   );
 
+  it.each([
+    [
+      '```\n<a href="https://e.com">a</a> & <p>\n```',
+      '<pre>&lt;a href="https://e.com"&gt;a&lt;/a&gt; &amp; &lt;p&gt;</pre>',
+    ],
+    ['`<em>a</em>`', '<p><code>&lt;em&gt;a&lt;/em&gt;</code></p>'],
+  ])('is shown as it is in code: %s', (markdown, html) => {
+    expect(renderReply(markdown).trim()).toBe(html);
+  });
+
   it('is shown as it is when it nests deeper than a parser can follow', () => {
     const html = renderReply(`${'>'.repeat(30_000)}x`);
     expect(html.startsWith('&gt;&gt;') || html.startsWith('<blockquote>')).toBe(true);
     expect(toPlainText(html)).toContain('x');
+  });
+});
+
+describe('HTML that the Markdown library let by', () => {
+  it.each([
+    ['a script', 'a<script>x()</script>b', 'ab'],
+    ['a picture', '<img src="x" onerror="y()">', ''],
+    ['a frame', '<iframe src="https://e.com"></iframe>', ''],
+    ['a form', '<form action="https://e.com"><input name="token"></form>', ''],
+    ['an attribute', '<p class="x" style="position:fixed" onclick="y()">a</p>', '<p>a</p>'],
+    [
+      'an attribute of a link',
+      '<a href="https://e.com" onclick="y()">a</a>',
+      '<a href="https://e.com">a</a>',
+    ],
+    ['a script as an address', '<a href="javascript:y()">a</a>', '<a>a</a>'],
+    ['a script as an address, disguised', '<a href=" jAvA&#115;cript:y()">a</a>', '<a>a</a>'],
+    ['data as an address', '<a href="data:text/html,x">a</a>', '<a>a</a>'],
+    ['an address without a scheme', '<a href="//e.com/x">a</a>', '<a>a</a>'],
+    ['what a room keeps', '<p>a<br><strong>b</strong></p><hr>', '<p>a<br><strong>b</strong></p><hr>'],
+  ])('loses what no room should get: %s', (_name, html, kept) => {
+    expect(sanitized(html)).toBe(kept);
   });
 });
 

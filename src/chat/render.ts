@@ -55,7 +55,7 @@ function hasEndlessAddress(text: string): boolean {
 }
 
 /** What the renderer below puts out is clean already; this holds should the Markdown library ever let something by. */
-function sanitized(html: string): string {
+export function sanitized(html: string): string {
   return sanitizeHtml(html, {
     allowedTags: REPLY_TAGS,
     allowedAttributes: { a: ['href'] },

@@ -51,7 +51,7 @@ describe('toOptions', () => {
       enabled: true,
       failIfUnavailable: true,
       allowUnsandboxedCommands: false,
-      network: { allowedDomains: [], strictAllowlist: true },
+      network: { allowedDomains: [], strictAllowlist: true, allowAllUnixSockets: false },
     });
     const { denyRead, allowRead } = sandbox.filesystem ?? {};
     expect(denyRead).toEqual(
