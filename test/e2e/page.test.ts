@@ -2,7 +2,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSER_IS_MISSING, launchBrowser, openPage } from './browser.ts';
-import { startServer, type TestServer } from './server.ts';
+import { startServer, type TestMessage, type TestServer, type TestTurn } from './server.ts';
 
 const WAIT = { timeout: 30_000 };
 
@@ -110,6 +110,35 @@ describe.skipIf(BROWSER_IS_MISSING)('the page', () => {
         '<a href="https://example.com/" target="_blank" rel="noopener noreferrer">yes</a> film</p>',
     );
     expect(await page.evaluate('window.ran')).toBeUndefined();
+  });
+
+  test('what the server sends is shown as text and harmless elements, whatever it is', async () => {
+    const server = await startServer();
+    const page = await open(loginLink(server));
+    await write(page, 'Hello!');
+    await page.locator('li.bot figure').waitFor(WAIT);
+    const hostile = '<img src="/x.png"><iframe srcdoc="x"></iframe>';
+    await page.route('**/local/rooms/*/messages*', async (route) => {
+      const { messages } = await (await route.fetch()).json();
+      const changed = messages.map((message: TestMessage) => ({
+        ...message,
+        author: { ...message.author, name: hostile },
+        html: `<p class="x">${hostile}kept</p>`,
+      }));
+      await route.fulfill({ json: { messages: changed } });
+    });
+    await page.route('**/api/turns*', async (route) => {
+      const { turns } = await (await route.fetch()).json();
+      const changed = turns.map((turn: TestTurn) => ({ ...turn, reason: hostile, outcome: hostile }));
+      await route.fulfill({ json: { turns: changed } });
+    });
+    await page.reload();
+    await page.locator('li.bot .text').waitFor(WAIT);
+    expect(await page.locator('li.bot .text').innerHTML()).toBe('<p>kept</p>');
+    expect(await page.locator('li.bot .author').textContent()).toContain(hostile);
+    await page.locator('li.bot .reason').waitFor(WAIT);
+    expect(await page.locator('li.bot .reason').textContent()).toBe(hostile);
+    expect(await page.locator('main :is(img, iframe)').count()).toBe(0);
   });
 
   test('on a phone nothing stands out sideways, and the turns come when asked for', async () => {
