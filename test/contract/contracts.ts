@@ -1,5 +1,6 @@
 /** Every contract of the store's ports; each backend's test file runs all of them. */
 import { arrivalsContract } from './arrivals.contract.ts';
+import { historyContract } from './history.contract.ts';
 import { inboxContract } from './inbox.contract.ts';
 import { leasesContract } from './leases.contract.ts';
 import { ledgerContract } from './ledger.contract.ts';
@@ -27,6 +28,7 @@ export const CONTRACTS: Readonly<Record<string, (make: MakeStoreUnderTest) => vo
   turns: turnsContract,
   ledger: ledgerContract,
   transcripts: transcriptsContract,
+  history: historyContract,
   'small stores': smallStoresContract,
   views: viewsContract,
   retention: retentionContract,
