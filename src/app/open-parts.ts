@@ -40,14 +40,19 @@ export async function openStore(config: Config, ground: Ground & { telemetry: Te
   return { store, lock };
 }
 
+const OTHERS = 0o077;
+const STICKY = 0o1000;
+
 /**
  * A folder that was there before may let other users in, to bot keys and all that was said. False when it does and
- * belongs to somebody else, as mounted ones may.
+ * belongs to somebody else, as mounted ones may, or to everybody, as `/tmp` does.
  */
 async function closeToOthers(folder: string): Promise<boolean> {
-  if (((await stat(folder)).mode & 0o077) === 0) return true;
+  const { mode } = await stat(folder);
+  if ((mode & OTHERS) === 0) return true;
+  if ((mode & STICKY) !== 0) return false;
   try {
-    await chmod(folder, 0o700);
+    await chmod(folder, mode & 0o7777 & ~OTHERS);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EPERM') return false;

@@ -2,7 +2,7 @@
  * Who gets in: one test at least for each line of that rule, on the real server. What is proven elsewhere is named at its
  * line: `walls` is what a bot cannot do, `refusals` what the front door does not take.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -104,6 +104,15 @@ describe('secrets', () => {
     const own = await startServer({ dataDir });
     expect(statSync(own.dataDir).mode & 0o777).toBe(0o700);
     expect(statSync(join(own.dataDir, 'admin-token')).mode & 0o777).toBe(0o600);
+  });
+
+  it('are not hidden in a folder of everybody’s, which is left as it is and said', async () => {
+    const dataDir = join(makeTempFolder(), 'everybody');
+    mkdirSync(dataDir);
+    chmodSync(dataDir, 0o1777);
+    const server = await startServer({ dataDir });
+    expect(statSync(dataDir).mode & 0o7777).toBe(0o1777);
+    expect(server.output()).toContain('other users of this machine can read DATA_DIR');
   });
 });
 
