@@ -99,6 +99,15 @@ export function arrivalsContract(make: MakeStoreUnderTest): void {
       expect(await owed()).toEqual(['not two', 'not five']);
     });
 
+    test('is rejected with words though somebody was told so elsewhere', async () => {
+      await accept(under.store, { room: 1, text: 'runs here' });
+      await accept(under.store, { room: 2, text: 'runs there' });
+      const there = messageOf({ room: 2, messageId: 'b', text: 'b' });
+      await under.store.arrivals.acceptUnlessBusy(there, replyIn(2, 'not there'));
+      expect(await unlessBusy('here')).toMatchObject({ kind: 'rejected' });
+      expect(await owed()).toEqual(['not there', 'not here']);
+    });
+
     test('of which two come at once is one that runs and one that is rejected', async () => {
       const outcomes = await Promise.all([unlessBusy('one'), unlessBusy('two')]);
       expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'rejected']);
@@ -136,6 +145,7 @@ export function arrivalsContract(make: MakeStoreUnderTest): void {
     const lease = await leaseOf(store);
     const [message] = await store.inbox.claim(lease, 'one', newEntryId());
     expect(await author()).toBe('8');
+    expect(await store.arrivals.lastAuthor(conversationIn(2))).toBeNull();
     await store.turns.transaction(lease, async (tx) => {
       await tx.ledger.add({ ...ledgerOf(1), userId: userId(8), at: 3_000 });
       await tx.ledger.add({ ...ledgerOf(1), userId: userId(7), at: 2_000 });

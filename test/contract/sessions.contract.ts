@@ -165,6 +165,38 @@ export function sessionsContract(make: MakeStoreUnderTest): void {
       expect((await store.inbox.counts()).waiting).toBe(1);
     });
 
+    test('what was said in another conversation stays, sent, owed and waiting', async () => {
+      const { store, clock } = under;
+      const records = [1, 2].map((room) => recordOf(room));
+      for (const [index, room] of [1, 2].entries()) {
+        await accept(store, { room, text: `asked in ${room}` });
+        await runOneTurn(store, room);
+        await accept(store, { room, text: `waiting in ${room}` });
+        await store.outbox.add([replyIn(room, `sent in ${room}`)]);
+        const lease = await leaseOf(store, room);
+        const record = records[index]!;
+        await store.sessions.begin(lease, record, null);
+        await store.transcripts.append(lease, record.sessionId, null, [{ type: 'user', uuid: `${room}` }]);
+        await store.leases.release(lease);
+      }
+      for (const { id } of await store.outbox.claim(clock.now(), new Set(), 2))
+        await store.outbox.finish(id, { kind: 'sent', platformId: `${id}` });
+      await store.outbox.add([replyIn(2, 'owed in 2')]);
+
+      await store.sessions.forget(await store.leases.seize(conversationIn(1)));
+      const [owed] = await store.outbox.claim(clock.now(), new Set(), 1);
+      await store.outbox.finish(owed!.id, { kind: 'sent', platformId: 'last' });
+      expect(await textsIn(conversationIn(1))).toEqual([]);
+      expect(await textsIn(conversationIn(2))).toEqual([
+        'asked in 2',
+        'owed in 2',
+        'sent in 2',
+        'waiting in 2',
+      ]);
+      expect(await store.sessions.current(conversationIn(2))).toMatchObject({ state: 'provisional' });
+      expect(await store.transcripts.load(records[1]!.sessionId, null)).toHaveLength(1);
+    });
+
     test('a reply that is still owed goes out with its text, which goes when it is sent', async () => {
       const { store, clock } = under;
       await store.outbox.add([replyIn(1, 'sent before'), replyIn(1, 'still owed')]);
