@@ -146,6 +146,10 @@ describe('a body', () => {
   });
 });
 
+it('a request may take half a minute to come, and no longer', () => {
+  expect(doors.http.server.requestTimeout).toBe(30_000);
+});
+
 it('an address in absolute form is the same door', async () => {
   const request = head('Content-Length: 2').replace('POST /webhook', 'POST http://localhost/webhook/nobody');
   expectEmpty(await talk(`${request}{}`), 422);

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AT, makeGitProject } from '../../../test/fixtures/git-project.ts';
 import { ImportRefused } from '../repository.ts';
+import { IMPORT_LIMITS } from './import-from.ts';
 
 function git(folder: string, args: readonly string[], input = ''): string {
   const who = ['-c', 'user.name=Somebody', '-c', 'user.email=somebody@example.org'];
@@ -182,6 +183,18 @@ describe('importing a repository of this host', () => {
     git(source, ['add', '-A']);
     git(source, ['commit', '--quiet', '-m', 'large']);
     await expect(repository.importFrom(project, source, AT)).rejects.toThrow(reason);
+  });
+
+  test('what is fetched counts, not its files alone', async () => {
+    const { top, repository, project } = await makeGitProject({ ...IMPORT_LIMITS, bytes: 20_000 });
+    const source = makeSource(join(top, 'source'));
+    rmSync(join(source, 'src'), { recursive: true });
+    rmSync(join(source, 'windows.txt'));
+    // What nothing can compress takes its own size and git's words about it.
+    writeFileSync(join(source, 'random'), randomBytes(20_000));
+    git(source, ['add', '-A']);
+    git(source, ['commit', '--quiet', '-m', 'random']);
+    await expect(repository.importFrom(project, source, AT)).rejects.toThrow('it is larger than');
   });
 
   test('what is no repository, holds no commit, is kept elsewhere or is a project is refused in words', async () => {

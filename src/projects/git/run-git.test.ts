@@ -39,6 +39,21 @@ test('git gets our words and nothing of the server’s environment but PATH', as
   expect(toGitEnvironment({ SECRET: 's' }, 'https')).not.toHaveProperty('SECRET');
 });
 
+test('git follows no redirect, asks nobody for a password and looks into no submodule', async () => {
+  const { git, call } = makeProgram('for argument; do echo "$argument"; done');
+  const got = (await git.text(call)).split('\n');
+  for (const setting of [
+    'http.followRedirects=false',
+    'credential.helper=',
+    'submodule.recurse=false',
+    'fetch.recurseSubmodules=false',
+    'core.hooksPath=/dev/null',
+    'core.fsmonitor=false',
+  ])
+    expect(got[got.indexOf(setting) - 1]).toBe('-c');
+  expect(got.at(-1)).toBe('some');
+});
+
 test('a call that takes too long ends with its children', async () => {
   const { git, call } = makeProgram('sleep 600 & echo $!; exec sleep 600');
   let child = 0;
