@@ -49,6 +49,19 @@ export function leasesContract(make: MakeStoreUnderTest): void {
     expect(await store.leases.acquire(room)).toBeNull();
   });
 
+  test('a lease that its own holder has seized is not kept alive by the former one', async () => {
+    const { store, clock } = under;
+    const former = await leaseOf(store);
+    const seized = await store.leases.seize(room);
+    await clock.advance(1);
+    expect(await store.leases.renew(former)).toBeNull();
+    expect(await store.leases.release(former)).toEqual({ more: false });
+    await clock.advance(LEASE_MS - 2);
+    expect(await under.another('second').leases.acquire(room)).toBeNull();
+    await clock.advance(1);
+    expect((await under.another('second').leases.acquire(room))?.fence).toBe(seized.fence + 1);
+  });
+
   test('renewing keeps a lease alive under the same fence', async () => {
     const { store, clock } = under;
     const lease = await leaseOf(store);

@@ -85,6 +85,7 @@ export function projectsContract(make: MakeStoreUnderTest): void {
     for (const id of ['shop', 'other']) await makeProject(store, id);
     const facts = { projectId: SHOP, userId: 'jane', label: 'laptop' };
     const token = await records().addToken({ ...facts, hash: 'h1' });
+    await records().addToken({ ...facts, projectId: projectId('other'), userId: 'eve', hash: 'h3' });
     expect(token).toEqual({ ...facts, id: token.id, createdAt: clock.now(), revokedAt: null });
     await expect(records().addToken({ ...facts, hash: 'h1' })).rejects.toThrow();
     expect(await records().findToken('h1')).toEqual(token);
@@ -177,6 +178,8 @@ export function projectsContract(make: MakeStoreUnderTest): void {
   test('a reset gives up the session of the head, but never under an update', async () => {
     const { store } = under;
     await makeProject(store);
+    await makeProject(store, 'other');
+    const other = (await records().get(projectId('other')))!.head;
     await enqueue(store);
     const { session, version } = await completeOne(store);
     await enqueue(store);
@@ -190,6 +193,7 @@ export function projectsContract(make: MakeStoreUnderTest): void {
       session: null,
       revision: head.revision + 1,
     });
+    expect((await records().get(projectId('other')))?.head).toEqual(other);
     expect(await records().session(SHOP, session)).toMatchObject({ state: 'superseded' });
     expect((await audit()).slice(-2)).toEqual([
       { event: 'superseded', actor: 'user', reason: null },

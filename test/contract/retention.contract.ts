@@ -32,7 +32,9 @@ export function retentionContract(make: MakeStoreUnderTest): void {
 
   const workspaces: ConversationKey[] = [];
   const metrics = makeMetrics();
-  function makeRuns(options: { ttl?: number | null; deleteWorkspace?: () => Promise<void> } = {}) {
+  type TtlOf = (conversation: ConversationKey) => number | null;
+  function makeRuns(options: { ttl?: number | null | TtlOf; deleteWorkspace?: () => Promise<void> } = {}) {
+    const { ttl = DAY } = options;
     workspaces.length = 0;
     return makeRetentionRuns({
       retention: under.store.retention,
@@ -40,7 +42,7 @@ export function retentionContract(make: MakeStoreUnderTest): void {
       leases: under.store.leases,
       clock: under.clock,
       keep: { retentionMs: 30 * DAY, catchUpMs: 6 * HOUR },
-      ttlOf: () => (options.ttl === undefined ? DAY : options.ttl),
+      ttlOf: typeof ttl === 'function' ? ttl : () => ttl,
       deleteWorkspace: async (conversation) => {
         await options.deleteWorkspace?.();
         workspaces.push(conversation);
@@ -241,6 +243,20 @@ export function retentionContract(make: MakeStoreUnderTest): void {
       expect([await count('sessions'), await count('transcript_entries')]).toEqual([0, 0]);
       expect(workspaces).toEqual([conversationIn(1)]);
       expect((await leaseOf(store)).fence).toBeGreaterThan(2);
+    });
+
+    test('go while another goes on, and take nothing of that along', async () => {
+      const { store, clock } = under;
+      const [gone, stays] = [await begin(1), await begin(2)];
+      for (const [index, record] of [gone, stays].entries()) await remember(index + 1, record, 3);
+      await clock.advance(32 * DAY);
+      await accept(store, { room: 2, text: 'waits' });
+      await makeRuns({ ttl: (conversation) => (conversation === conversationIn(1) ? DAY : null) }).run();
+      expect(await store.sessions.current(conversationIn(1))).toBeNull();
+      expect(await store.sessions.current(conversationIn(2))).toMatchObject({ sessionId: stays.sessionId });
+      expect(await store.transcripts.load(stays.sessionId, null)).toHaveLength(3);
+      expect(await store.transcripts.load(stays.sessionId, 'subagents/1')).toHaveLength(1);
+      expect(workspaces).toEqual([conversationIn(1)]);
     });
 
     test('without a time to live stay', async () => {

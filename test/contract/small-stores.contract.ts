@@ -67,6 +67,20 @@ export function smallStoresContract(make: MakeStoreUnderTest): void {
     expect(await botRooms.of(CHAT, botId('other'), 10)).toEqual([]);
   });
 
+  test('the rooms of a bot are those of its own chat, whatever others are called there', async () => {
+    const { botRooms } = under.store;
+    const lounge = { roomId: roomId(1), roomName: 'Lounge' };
+    const places = [
+      [CHAT, BOT],
+      [chatName('campfire:def'), BOT],
+      [CHAT, botId('other')],
+    ] as const;
+    for (const [chat, bot] of places) await botRooms.note(chat, bot, lounge);
+    await botRooms.note(CHAT, BOT, { ...lounge, roomId: roomId(2) });
+    for (const [chat, bot] of places.slice(1)) expect(await botRooms.of(chat, bot, 10)).toEqual([lounge]);
+    expect(await botRooms.of(CHAT, BOT, 10)).toHaveLength(2);
+  });
+
   test('meta keeps what was set, and whoever asks first decides for all', async () => {
     const { meta } = under.store;
     expect(await meta.get('owner')).toBeNull();

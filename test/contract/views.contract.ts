@@ -128,6 +128,15 @@ export function viewsContract(make: MakeStoreUnderTest): void {
       expect(await read(2, 2)).toEqual({ entries: [], next: null });
     });
 
+    test('are those of one session and of no other', async () => {
+      await append(['mine']);
+      const other = recordOf(2).sessionId;
+      const theirs = await leaseOf(under.store, 2);
+      const said = ['theirs', 'theirs too'].map((text) => ({ type: 'user', uuid: newEntryId(), text }));
+      await under.store.transcripts.append(theirs, other, null, said);
+      expect(await read(null, 10)).toMatchObject({ entries: [expect.stringContaining('mine')], next: null });
+    });
+
     test('a page ends before it is too large, and holds one entry whatever its size', async () => {
       await append(['x'.repeat(900), 'é'.repeat(500), 'small', 'small']);
       const first = await read(null, 100, 1_200);
