@@ -246,6 +246,7 @@ export {
 } from './collect-answer.ts';
 export { isEndpointFault, isSessionFault } from './decide-fault.ts';
 export { type Families, makeFamilies } from './families.ts';
+export { lowerPriority } from './lower-priority.ts';
 export { type AgentProbe, FORGETFUL, probeAgent, toProbeSpec } from './probe-agent.ts';
 export { probeSandbox, type SandboxProbe } from './probe-sandbox.ts';
 export { AGENT_MARK, OWNER_MARK, systemProcessTable } from './process-table.ts';

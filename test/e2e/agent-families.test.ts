@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeFamilies } from '../../src/agent/families.ts';
@@ -68,6 +69,17 @@ describe('a closed agent', () => {
     expect(await members()).toEqual([]);
     expect(readdirSync(join(dataDir, 'agents'))).toEqual([]);
     expect(registry.running.size).toBe(0);
+  });
+});
+
+describe('a live agent', () => {
+  it('gives way to the server, and its session with it', async () => {
+    const { startNew } = await makeWorld();
+    const { pid } = await startNew();
+    expect(getPriority(pid)).toBe(5);
+    const group = `/proc/${pid}/autogroup`;
+    // Where sessions are no groups there is no such file.
+    if (existsSync(group)) await expect.poll(() => readFileSync(group, 'utf8')).toContain('nice 5');
   });
 });
 

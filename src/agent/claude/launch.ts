@@ -83,7 +83,7 @@ export async function prepareLaunch(
       ...(deps.executable.path === null ? {} : { pathToClaudeCodeExecutable: deps.executable.path }),
       spawnClaudeCodeProcess(options) {
         deps.executable.path ??= options.command;
-        started = spawnProcess(options);
+        started = spawnProcess(options, deps.clock);
         return started.child;
       },
     },

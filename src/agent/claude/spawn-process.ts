@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { setPriority } from 'node:os';
 import type { SpawnOptions } from '@anthropic-ai/claude-agent-sdk';
+import type { Clock } from '../../base/clock.ts';
+import { lowerPriority } from '../lower-priority.ts';
 
 /** How a process ended: `code 1`, `signal SIGKILL`, or why it never began. */
 export type ProcessEnd = { readonly how: string };
@@ -14,12 +15,10 @@ export type WatchedProcess = {
   lastWords(): string;
 };
 
-/** Below the server, so that webhooks are answered while ten agents start. */
-const NICE = 5;
 const MOST_STDERR_CHARACTERS = 2_000;
 
 /** Starts the process in a group of its own, with the environment that the options hold and nothing else. */
-export function spawnProcess(options: SpawnOptions): WatchedProcess {
+export function spawnProcess(options: SpawnOptions, clock: Clock): WatchedProcess {
   const child = spawn(options.command, options.args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: options.env,
@@ -32,7 +31,7 @@ export function spawnProcess(options: SpawnOptions): WatchedProcess {
   });
   // A write to a process that has just ended: its end is what counts, and `ended` tells it.
   child.stdin.on('error', () => {});
-  lowerPriority(child.pid);
+  if (child.pid !== undefined) void lowerPriority(child.pid, clock);
   const ended = new Promise<ProcessEnd>((resolve) => {
     child.once('exit', (code, signal) =>
       resolve({ how: signal === null ? `code ${code}` : `signal ${signal}` }),
@@ -40,13 +39,4 @@ export function spawnProcess(options: SpawnOptions): WatchedProcess {
     child.once('error', (error) => resolve({ how: error.message }));
   });
   return { child, ended, lastWords: () => tail.trim().split('\n').at(-1) ?? '' };
-}
-
-function lowerPriority(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, NICE);
-  } catch {
-    // It has ended already, which `ended` tells.
-  }
 }

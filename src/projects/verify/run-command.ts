@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { AGENT_MARK, type Families, OWNER_MARK } from '../../agent/agent.ts';
+import { AGENT_MARK, type Families, lowerPriority, OWNER_MARK } from '../../agent/agent.ts';
 import { type Clock, within } from '../../base/clock.ts';
 import { newAgentId } from '../../base/ids.ts';
 import { type Sandbox, toArguments } from './find-sandbox.ts';
@@ -47,6 +47,7 @@ export async function runCommand(
 ): Promise<CommandEnd> {
   const family = newAgentId();
   const child = start(command, options, { [OWNER_MARK]: deps.ownerId, [AGENT_MARK]: family }, deps);
+  if (child.pid !== undefined) void lowerPriority(child.pid, deps.clock);
   const tail = makeTail(MOST_TAIL_BYTES);
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => tail.add(chunk));
   const closed = new Promise<void>((resolve) => {
