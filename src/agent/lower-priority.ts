@@ -3,7 +3,7 @@ import { setPriority } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 
 /** Below the server, so that webhooks are answered while ten agents start. */
-export const NICE = 5;
+export const NICE = 10;
 /** Linux lets an ordinary user change one session in a tenth of a second, whoever else does. */
 const AGAIN = { times: 10, afterMs: 150 };
 

@@ -76,10 +76,10 @@ describe('a live agent', () => {
   it('gives way to the server, and its session with it', async () => {
     const { startNew } = await makeWorld();
     const { pid } = await startNew();
-    expect(getPriority(pid)).toBe(5);
+    expect(getPriority(pid)).toBe(10);
     const group = `/proc/${pid}/autogroup`;
     // Where sessions are no groups there is no such file.
-    if (existsSync(group)) await expect.poll(() => readFileSync(group, 'utf8')).toContain('nice 5');
+    if (existsSync(group)) await expect.poll(() => readFileSync(group, 'utf8')).toContain('nice 10');
   });
 });
 
