@@ -8,7 +8,6 @@ import { parseConversationKey } from '../base/conversation.ts';
 import { BUILTIN_CHAT, type ChatName, chatName } from '../base/terms.ts';
 import { type Bots, makeBots, ttlIn } from '../bots/bots.ts';
 import { makeBuiltinRoom } from '../chat/builtin/builtin.ts';
-import { makeCampfire } from '../chat/campfire/campfire.ts';
 import type { Chat, RoomMessage, RoomStore } from '../chat/chat.ts';
 import type { Config } from '../config.ts';
 import { makeWorkspaces } from '../session/workspaces.ts';
@@ -65,7 +64,7 @@ async function openDatabase(
   { clock, log, exclusive = true, giveUp = () => {} }: Ground,
 ): Promise<Database> {
   if (config.databaseUrl !== null) {
-    // Loaded where it is used: a start on SQLite does not wait for the driver.
+    // Here and below: loaded where it is used, so that no start waits for what it does not need.
     const { openPostgres } = await import('../store/postgres/postgres.ts');
     return openPostgres(config.databaseUrl, { clock, log, exclusive, onTaken: giveUp });
   }
@@ -115,6 +114,7 @@ export async function openChat(config: Config, deps: ChatDeps): Promise<OpenChat
     return { chat, rooms, roomEvents };
   }
   const name = await chatNameOf(config, store);
+  const { makeCampfire } = await import('../chat/campfire/campfire.ts');
   const chat = makeCampfire({
     baseUrl: config.campfireUrl,
     name,

@@ -22,10 +22,11 @@ export async function reap(deps: ReapDeps): ReturnType<Agents['reap']> {
   const left = owned.filter((id) => !deps.isOurs(id));
   const processes = await deps.families.end(left, IN_PEACE_MS);
   const homes = await agentsIn(deps.homes);
-  const leftHomes = homes.filter((id) => !deps.isOurs(id));
-  for (const id of leftHomes) await removeAgentFolders(deps.homes, id);
-  for (const id of new Set([...left, ...leftHomes])) await deps.registry.ended(id);
-  return { families: left.length, processes };
+  // Whoever was told to end before has left its home.
+  const all = [...new Set([...left, ...homes.filter((id) => !deps.isOurs(id))])];
+  await Promise.all(all.map((id) => removeAgentFolders(deps.homes, id)));
+  await Promise.all(all.map((id) => deps.registry.ended(id)));
+  return { families: all.length, processes };
 }
 
 /**
