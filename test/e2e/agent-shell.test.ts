@@ -6,14 +6,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Agent, probeSandbox } from '../../src/agent/agent.ts';
+import type { Agent } from '../../src/agent/agent.ts';
 import { systemProcessTable } from '../../src/agent/process-table.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { AgentId } from '../../src/base/terms.ts';
+import { hasNoSandbox } from '../setup/sandbox.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { answerTo, makeWorld, say, type World } from './agent-world.ts';
 
-const probe = await probeSandbox(process.env.PATH ?? '');
 const table = systemProcessTable(process.platform);
 const membersOf = async (id: AgentId) => (await table.rows()).filter(({ agent }) => agent === id);
 const command = (line: string) => `use tool Bash with ${JSON.stringify({ command: line })}`;
@@ -43,7 +43,7 @@ const shelled = {
   env: { KEY_OF_A_BOT: SECRET, ANTHROPIC_AUTH_TOKEN: SECRET },
 };
 
-describe.runIf(probe.kind === 'works')('the shell of an agent', () => {
+describe.skipIf(hasNoSandbox)('the shell of an agent', () => {
   it('works in its working directory, and leaves nothing there that it was not told to', async () => {
     const { startNew, workspace } = await makeShellWorld();
     const agent = await startNew(shelled);

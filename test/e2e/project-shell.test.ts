@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
-import { probeSandbox } from '../../src/agent/agent.ts';
+import { hasNoSandbox } from '../setup/sandbox.ts';
 import { makeProjectWorld } from './project-world.ts';
 
-const sandbox = await probeSandbox(process.env.PATH ?? '');
 const command = (line: string) => `use tool Bash with ${JSON.stringify({ command: line })}`;
 
-it.runIf(sandbox.kind === 'works')(
+it.skipIf(hasNoSandbox)(
   'an agent with a shell changes its project’s files, and reaches neither its history nor another project',
   async () => {
     const world = await makeProjectWorld();

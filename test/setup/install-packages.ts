@@ -21,8 +21,8 @@ export async function installPostgres(ground: Ground): Promise<void> {
   );
 }
 
-export async function installBubblewrap(ground: Ground): Promise<void> {
-  await install(ground, 'bubblewrap for the tests of sandboxed commands', 'get bubblewrap');
+export async function installSandbox(ground: Ground): Promise<void> {
+  await install(ground, 'bubblewrap and socat for the tests of sandboxed commands', 'get bubblewrap socat');
 }
 
 export async function installStrace(ground: Ground): Promise<void> {

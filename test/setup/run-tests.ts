@@ -3,13 +3,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
-import { findSandbox } from '../../src/projects/verify/find-sandbox.ts';
+import { probeSandbox } from '../../src/agent/agent.ts';
 import { findChromium } from './chromium.ts';
 import { installNginx } from './install-nginx.ts';
-import { installBubblewrap, installChromium, installPostgres, installStrace } from './install-packages.ts';
+import { installChromium, installPostgres, installSandbox, installStrace } from './install-packages.ts';
 import { findNginx } from './nginx.ts';
 import { findPostgres } from './postgres.ts';
+import { lacksPrograms } from './sandbox.ts';
 import { findStrace } from './strace.ts';
 import { summarize, type TestReport } from './summary.ts';
 
@@ -34,9 +34,11 @@ async function runTests(named: readonly string[]): Promise<number> {
   if (findStrace() === null) await installStrace({ run, say });
   if (findStrace() === null) say(`No strace: the test that counts syncs to disk ${fate}. Install it.`);
 
-  if ((await whyNoSandbox())?.includes('not installed')) await installBubblewrap({ run, say });
-  const whyNot = await whyNoSandbox();
-  if (whyNot !== null) say(`No sandbox, its tests are skipped: ${whyNot}.`);
+  const probe = () => probeSandbox(process.env.PATH ?? '');
+  if (lacksPrograms(await probe())) await installSandbox({ run, say });
+  const sandbox = await probe();
+  if (sandbox.kind === 'missing')
+    say(`No sandbox: its tests ${lacksPrograms(sandbox) ? fate : 'are skipped'}: ${sandbox.reason}.`);
 
   const typesAreRight = (await run('tsc', ['--noEmit'])) === 0;
 
@@ -57,13 +59,6 @@ async function runTests(named: readonly string[]): Promise<number> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Null: there is one. A host may refuse it though it is installed, in CI too. */
-async function whyNoSandbox(): Promise<string | null> {
-  const baseEnv = { PATH: process.env.PATH ?? '' };
-  const found = await findSandbox({ platform: process.platform, baseEnv, clock: systemClock });
-  return found.kind === 'none' ? found.reason : null;
 }
 
 /** Runs a command to its end, with its output shown and nothing to read. Resolves with its exit code; 1 when a signal ended it. */
