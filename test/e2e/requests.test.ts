@@ -1,7 +1,10 @@
 /** What the model is asked in the end: the requests that the real process sends, read at the endpoint. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { countIn, prefixOf, startModel } from './model.ts';
 import { KEVIN, makeBotsFolder, startServer, waitFor, writeBot } from './server.ts';
+
+const MCP_SERVER = new URL('mcp-server.ts', import.meta.url).pathname;
 
 describe('the request of a turn', () => {
   it('begins with the same system prompt, tools and messages, hot or warm, tools used or not', async () => {
@@ -84,5 +87,48 @@ describe('the request of a turn', () => {
     const [edited, before] = await server.turns(1);
     expect(before).toMatchObject({ tier: 'hot' });
     expect(edited).toMatchObject({ tier: 'warm', reason: 'its bot was changed' });
+  });
+
+  it('changes with the model, the tools, the MCP servers and the environment of the bot file, and nothing is forgotten', async () => {
+    const model = await startModel();
+    const plain = { bot_id: 'assistant', model_config: { model: 'model-a' }, tools: { builtin: ['Glob'] } };
+    const bots = makeBotsFolder({ ...plain, description: '0' });
+    const server = await startServer({ env: { ...model.env, BOTS_DIRS: bots } });
+    const edits = [
+      { model_config: { model: 'model-b' } },
+      { tools: { builtin: ['Grep'] } },
+      { mcp_servers: { careless: { command: process.execPath, args: [MCP_SERVER] } } },
+      { env: { GREETING: 'hello-to-the-agent' } },
+    ];
+    await server.say(1, 'my cat is called Momo', { bot: 'assistant' });
+    await server.replies(1, 1);
+    for (const [index, edit] of edits.entries()) {
+      writeBot(bots, { ...plain, ...edit, description: `${index + 1}` });
+      await waitFor(async () => {
+        const read = await server.getJson<{ bots: readonly { description: string }[] }>('/api/bots');
+        return read.bots[0]?.description === `${index + 1}` ? true : null;
+      });
+      await server.say(1, `edit ${index + 1}: who is my cat?`, { bot: 'assistant' });
+      const replies = await server.replies(1, index + 2);
+      expect(replies.at(-1)?.text).toContain('1. “my cat is called Momo”');
+    }
+
+    const asked = model.requests().map((request) => {
+      const tools = (request.tools ?? []) as readonly { readonly name: string }[];
+      return [request.model, tools.map(({ name }) => name)];
+    });
+    expect(asked).toEqual([
+      ['model-a', ['Glob']],
+      ['model-b', ['Glob']],
+      ['model-a', ['Grep']],
+      ['model-a', ['Glob', 'mcp__careless__wait']],
+      ['model-a', ['Glob']],
+    ]);
+    const reasons = (await server.turns(1)).map(({ tier, reason }) => [tier, reason]);
+    expect(reasons.slice(0, 4)).toEqual(Array(4).fill(['warm', 'its bot was changed']));
+    if (process.platform === 'linux') {
+      const [agent] = await server.family();
+      expect(readFileSync(`/proc/${agent?.pid}/environ`, 'utf8')).toContain('GREETING=hello-to-the-agent');
+    }
   });
 });
