@@ -47,6 +47,11 @@ async function measure(bench: Bench): Promise<Findings> {
     measured.set(what, await compare(model, one));
   };
   await run('hot', say);
+  await run('rewarmed', async (turn) => {
+    await server.endProcess(ROOM);
+    await server.rewarm(ROOM);
+    await say(turn);
+  });
   await run('warm', async (turn) => {
     await server.endProcess(ROOM);
     await say(turn);
@@ -95,7 +100,7 @@ function toFindings(measured: ReadonlyMap<string, Measured>): Findings {
       toRow(`${what}: of the request before`, '%', shares),
       toRow(`${what}: shared prefix`, 'bytes', bytes),
     ]),
-    requirements: ['hot', 'warm'].map((what) => ({
+    requirements: ['hot', 'rewarmed', 'warm'].map((what) => ({
       what: `${what}: least share of the earlier request that stands at the start of the next`,
       must: '100 %',
       measured: `${show(least(what))} %`,
