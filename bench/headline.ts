@@ -14,9 +14,13 @@ import { readSpec, toPlainPrompt } from './setup/spec.ts';
 import { median } from './setup/statistics.ts';
 
 const MODEL_MS = 2_000;
-const SCENARIOS = 20;
-/** The lanes work while the others wait for the model, so that none takes the processor from another. */
-const LANE_OFFSET_MS = 800;
+/** Three follow-ups each. */
+const SCENARIOS = 10;
+/**
+ * When the lanes begin a step, so that none takes the processor from another: the second works while the first waits for
+ * the model and ends when the first has ended its process too; the third begins when both are done.
+ */
+const LANE_BEGINS_MS = [0, 1_200, 3_400] as const;
 /** Nobody writes in the very moment of a restart. */
 const AFTER_RESTART_MS = 1_500;
 
@@ -53,7 +57,7 @@ async function measure(bench: Bench): Promise<Findings> {
       }
       await Promise.all(
         lanes.map(async (lane, index) => {
-          await systemClock.sleep(index * LANE_OFFSET_MS);
+          await systemClock.sleep(LANE_BEGINS_MS[index] ?? 0);
           const tookMs = await lane.say(scenario, step);
           add(times, `${lane.name(scenario)}: ${name}`, tookMs - MODEL_MS);
         }),
