@@ -129,7 +129,7 @@ describe('what an agent is not given', () => {
     const known =
       /^(PATH|LANG|NO_PROXY|no_proxy|ANTHROPIC_|CLAUDE_|DISABLE_|HOME|TMPDIR|FIREKEEPER_(OWNER|AGENT)$|FROM_)/;
     expect(Object.keys(environmentOf(agent.pid)).filter((name) => !known.test(name))).toEqual([]);
-    expect(getPriority(agent.pid)).toBe(5);
+    expect(getPriority(agent.pid)).toBe(10);
   });
 
   it('is a command line that tells its keys to the machine', async () => {

@@ -30,7 +30,7 @@ describe('a spare', () => {
   it('serves a new session under the id that it gave, in the workspace of its conversation', async () => {
     const world = await makeWorld();
     const spare = await makeSpare(world);
-    expect(getPriority(spare.pid)).toBe(5);
+    expect(getPriority(spare.pid)).toBe(10);
     expect((await membersOf(spare.id)).map(({ pid, owner }) => [pid, owner])).toEqual([
       [spare.pid, world.ownerId],
     ]);

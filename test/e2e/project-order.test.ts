@@ -198,7 +198,9 @@ describe('what is told of an update', () => {
     writeFileSync(counting, `#!/bin/sh\necho start >> ${counted}\nexec ${SCRIPTED_AGENT} "$@"\n`);
     chmodSync(counting, 0o755);
     const clock = makeMovableClock(Date.now());
-    const world = await makeProjectWorld({ agentExecutable: counting, clock });
+    // A spare would be a process too.
+    const env = { SPARE_AGENTS: '0' };
+    const world = await makeProjectWorld({ agentExecutable: counting, clock, env });
     const { id } = await world.newProject({ compact_above_tokens: null });
     // The scripted agent knows no JSON: what describes the version is a run all the same.
     const fine = await world.update(id, 'put one into a.txt');
