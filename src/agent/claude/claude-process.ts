@@ -39,7 +39,7 @@ export async function startClaudeProcess(
   if (failure === null && watched !== null && pid !== undefined)
     return { pid, conversation, session, prompts, mirror, watched, remove };
   await remove();
-  throw toStartFailure(failure ?? new Error('it has no pid'), watched);
+  throw toStartFailure(failure ?? new Error('it has no pid'), launch);
 }
 
 async function waitForAnswer(session: Query, deps: LaunchDeps): Promise<Error | null> {

@@ -29,7 +29,7 @@ export async function startClaudeSpare(id: AgentId, spec: AgentSpec, deps: Launc
   const pid = watched?.child.pid;
   if (parked instanceof Error || watched === null || pid === undefined) {
     await launch.remove(() => {});
-    throw toStartFailure(parked instanceof Error ? parked : new Error('it has no pid'), watched);
+    throw toStartFailure(parked instanceof Error ? parked : new Error('it has no pid'), launch);
   }
   const remove = () => launch.remove(() => parked.close());
 

@@ -100,12 +100,14 @@ export async function prepareLaunch(
 }
 
 /** Why a process did not come up, with its own last words. */
-export function toStartFailure(failure: Error, watched: WatchedProcess | null): AgentStartFailed {
+export function toStartFailure(failure: Error, launch: Launch): AgentStartFailed {
+  const watched = launch.process();
   const detail = toDetail([failure.message, watched?.lastWords() ?? ''].join('; '));
-  return new AgentStartFailed(reasonOf(failure, watched), detail, { cause: failure });
+  return new AgentStartFailed(reasonOf(failure, launch), detail, { cause: failure });
 }
 
-function reasonOf(failure: Error, watched: WatchedProcess | null): AgentStartFailed['reason'] {
-  if (watched?.child.pid === undefined) return 'no-process';
+function reasonOf(failure: Error, { process, mirror }: Launch): AgentStartFailed['reason'] {
+  const isStarted = process()?.child.pid !== undefined;
+  if (!isStarted && !mirror.isUnread()) return 'no-process';
   return saysNoTranscript(failure.message) ? 'no-transcript' : 'failed';
 }

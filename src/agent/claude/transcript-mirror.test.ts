@@ -134,6 +134,7 @@ describe('the mirror of a transcript', () => {
     ]);
     await mirror.endTurn();
     expect(await mirror.store.load(key)).toBeNull();
+    expect(mirror.isUnread()).toBe(false);
     const folder = `${home}/projects/-workspace`;
     const read = (path: string) => readFileSync(`${folder}/${path}`, 'utf8');
     expect(read(`${sessionId}.jsonl`)).toBe('{"type":"user","uuid":"a"}\n{"type":"assistant","uuid":"b"}\n');
@@ -163,5 +164,6 @@ describe('the mirror of a transcript', () => {
     await mirror.store.append({ ...key, subpath: '../../../way-out' }, [entry('b')]);
     await mirror.endTurn();
     await expect(mirror.store.load(key)).rejects.toThrow('leaves its session');
+    expect(mirror.isUnread()).toBe(true);
   });
 });

@@ -30,6 +30,8 @@ export type TranscriptMirror = {
   endTurn(): Promise<EntryId | null>;
   /** True once an entry was refused because the turn's lease is lost. */
   fencedOut(): boolean;
+  /** True once the stored transcript was asked for, until it has been read: a process that does not come may lack it. */
+  isUnread(): boolean;
   /** True once entries were given up: from then on the process remembers what the store does not. */
   hasLost(): boolean;
 };
@@ -62,6 +64,7 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
   let lastEntry: EntryId | null = null;
   let fencedOut = false;
   let hasLost = false;
+  let isUnread = false;
 
   async function writeWaiting(under: TranscriptOwner): Promise<void> {
     for (let next = takeNext(waiting); next !== null && !fencedOut; next = takeNext(waiting)) {
@@ -117,7 +120,9 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
       },
       async load(key) {
         const { transcripts, home, resumeAt } = deps;
+        isUnread = true;
         await writeLocalCopy(transcripts, home, key.projectKey, key.sessionId as SessionId, resumeAt);
+        isUnread = false;
         // With nothing from the store the process resumes the copy in its home, which was empty until now.
         return null;
       },
@@ -133,6 +138,7 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
     },
     fencedOut: () => fencedOut,
     hasLost: () => hasLost,
+    isUnread: () => isUnread,
   };
 }
 
