@@ -1,6 +1,7 @@
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { Clock } from '../../base/clock.ts';
 import type { AgentId } from '../../base/terms.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { type AgentSpec, AgentStartFailed, type TranscriptStart, type TranscriptStore } from '../agent.ts';
 import type { Families } from '../families.ts';
 import { saysNoTranscript } from './classify-result.ts';
@@ -29,6 +30,7 @@ export type LaunchDeps = {
   readonly families: Families;
   readonly lookUp: LookUp;
   readonly clock: Clock;
+  readonly log: Telemetry['log'];
 };
 
 /**
@@ -64,6 +66,8 @@ export async function prepareLaunch(
     home,
     resumeAt: transcript.kind === 'new' ? null : transcript.at,
     onFencedOut: () => started?.child.kill('SIGKILL'),
+    onWriteFailed: (reason, attempt) =>
+      deps.log.warn({ agent: id, reason, attempt }, 'the store did not take entries of a transcript'),
     clock: deps.clock,
   });
   const marks = { ownerId: deps.ownerId, agentId: id };

@@ -18,15 +18,17 @@ function makeWorld(resumeAt: string | null = null) {
   const home = makeTempFolder();
   const clock = makeFakeClock();
   let fencedOut = 0;
+  const failures: string[] = [];
   const mirror = makeTranscriptMirror({
     transcripts,
     home,
     resumeAt: resumeAt as EntryId | null,
     onFencedOut: () => fencedOut++,
+    onWriteFailed: (reason, attempt) => failures.push(`${attempt}: ${reason}`),
     clock,
   });
   const stored = () => transcripts.main(sessionId).map(({ uuid }) => uuid);
-  return { transcripts, home, clock, mirror, stored, fencedOut: () => fencedOut };
+  return { transcripts, home, clock, mirror, stored, failures, fencedOut: () => fencedOut };
 }
 
 describe('the mirror of a transcript', () => {
@@ -75,8 +77,8 @@ describe('the mirror of a transcript', () => {
     expect(mirror.hasLost()).toBe(false);
   });
 
-  it('gives up what is refused again and again, and knows no last entry from then on', async () => {
-    const { mirror, transcripts, clock, stored } = makeWorld();
+  it('gives up what is refused again and again, says why, and knows no last entry from then on', async () => {
+    const { mirror, transcripts, clock, stored, failures } = makeWorld();
     mirror.beginTurn(owner(1));
     transcripts.failWith(new Error('away'));
     await mirror.store.append(key, [entry('a')]);
@@ -86,6 +88,7 @@ describe('the mirror of a transcript', () => {
     expect(await mirror.endTurn()).toBeNull();
     expect(stored()).toEqual(['b']);
     expect(mirror.hasLost()).toBe(true);
+    expect(failures).toEqual(['1: away', '2: away', '3: away', '4: away']);
     mirror.beginTurn(owner(2));
     await mirror.store.append(key, [entry('c')]);
     expect(await mirror.endTurn()).toBeNull();

@@ -1,7 +1,7 @@
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
-import { LeaseLost } from '../../base/errors.ts';
+import { LeaseLost, toError } from '../../base/errors.ts';
 import type { EntryId, SessionId } from '../../base/terms.ts';
 import type { TranscriptEntry, TranscriptOwner, TranscriptStore } from '../agent.ts';
 import { writeLocalCopy } from './local-copy.ts';
@@ -43,6 +43,8 @@ export type TranscriptMirrorDeps = {
   readonly resumeAt: EntryId | null;
   /** The turn's lease is lost: nothing that the process does from now on may be kept. */
   readonly onFencedOut: () => void;
+  /** The store did not take entries; they are tried again while there are attempts left. */
+  readonly onWriteFailed: (reason: string, attempt: number) => void;
   readonly clock: Clock;
 };
 
@@ -82,6 +84,7 @@ export function makeTranscriptMirror(deps: TranscriptMirrorDeps): TranscriptMirr
         return true;
       } catch (error) {
         if (error instanceof LeaseLost) return refuse();
+        deps.onWriteFailed(toError(error).message, attempt);
       }
       if (attempt < WRITE.attempts) await deps.clock.sleep(backoffMs(attempt, WRITE));
     }
