@@ -11,6 +11,7 @@ import type { makeBus } from './base/bus.ts';
 import { type Clock, within } from './base/clock.ts';
 import { toError } from './base/errors.ts';
 import type { Bots } from './bots/bots.ts';
+import { warmRenderer } from './chat/render.ts';
 import type { Config } from './config.ts';
 import type { Projects } from './projects/projects.ts';
 import type { Queue } from './queue/queue.ts';
@@ -107,6 +108,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   closers.push(catchUp.close);
   closers.push(clock.every(SWEEP_MS, () => void sweep(sessions, log)));
   startRetention(config, { ...ground, telemetry, store, bots });
+  setImmediate(warmRenderer);
 
   return {
     address,

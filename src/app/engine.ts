@@ -20,7 +20,7 @@ import type { Store } from '../store/store.ts';
 import { collectCircuit } from '../telemetry/endpoint-metrics.ts';
 import { machineShare } from '../telemetry/machine-memory.ts';
 import type { Log } from '../telemetry/telemetry.ts';
-import { makeLoopBreaker, makeWaitRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
+import { makeInWords, makeLoopBreaker, makeWaitRemark, runTurn, type TurnEvent } from '../turn/turn.ts';
 import { type ChatDeps, LEASE_MS } from './open-parts.ts';
 import { homesIn } from './take-folder.ts';
 import { withCacheFiles } from './with-cache-files.ts';
@@ -103,6 +103,7 @@ export async function buildEngine(config: Config, deps: EngineDeps) {
     telemetry,
     saveText: workspaces.saveText,
     timeZone: config.timeZone,
+    inWords: makeInWords(config.timeZone),
     limits: { stuckAfterMs: config.stuckAfterMs, graceMs: GRACE_MS, maxAgeMs: config.messageMaxAgeMs },
     isBot: people.isBot,
     publish: turnEvents.publish,

@@ -42,7 +42,7 @@ function cleaned(markdown: string): string {
 function parsed(text: string, bareUrls: BareUrls): string {
   if (text.length > MOST_MARKDOWN || hasEndlessAddress(text)) return literal(text);
   try {
-    return sanitized(markdownFor(bareUrls).parse(text, { async: false }));
+    return sanitized(MARKDOWN[bareUrls].parse(text, { async: false }));
   } catch (error) {
     // Thousands of nested quotes or lists exhaust the parser's stack; nobody writes them to be read.
     if (error instanceof RangeError) return literal(text);
@@ -167,3 +167,15 @@ const boldBesideCjk = {
     return { type: 'strong', raw, text, tokens: this.lexer.inlineTokens(text) };
   },
 };
+
+const MARKDOWN: Readonly<Record<BareUrls, Marked>> = {
+  left: markdownFor('left'),
+  linked: markdownFor('linked'),
+};
+
+const SAMPLE = '# A\n\nB **c** `d` [e](http://f)\n\n- g\n\n> h\n\n| i |\n|---|\n| j |\n\n```\nk\n```\n';
+
+/** Has the renderer's expressions compiled, at their first and second use, before a reply waits for that. */
+export function warmRenderer(): void {
+  for (const bareUrls of ['left', 'linked'] as const) renderReply(SAMPLE, bareUrls);
+}

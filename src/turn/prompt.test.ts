@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { botId, type ConversationKey, chatName, type InboxId, roomId, userId } from '../base/terms.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
-import { type PromptContext, toPrompt } from './prompt.ts';
+import { makeInWords, type PromptContext, toPrompt } from './prompt.ts';
 
 const context: PromptContext = {
-  timeZone: 'Europe/Berlin',
+  inWords: makeInWords('Europe/Berlin'),
   cutOffToolCalls: [],
   recap: [],
   files: new Map(),
@@ -71,7 +71,10 @@ describe('a prompt', () => {
     ['Asia/Kolkata', 'Thursday, 1 January 2026 at 04:30 (Asia/Kolkata)'],
     ['America/New_York', 'Wednesday, 31 December 2025 at 18:00 (America/New_York)'],
   ])('tells the date as it is in %s around midnight', (timeZone, sent) => {
-    const prompt = toPrompt([message({ acceptedAt: Date.UTC(2025, 11, 31, 23) })], { ...context, timeZone });
+    const prompt = toPrompt([message({ acceptedAt: Date.UTC(2025, 11, 31, 23) })], {
+      ...context,
+      inWords: makeInWords(timeZone),
+    });
     expect(prompt).toContain(` sent="${sent}"`);
   });
 });

@@ -1,4 +1,4 @@
-import type { InboxId } from '../base/terms.ts';
+import type { InboxId, Instant } from '../base/terms.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import type { Remembered } from '../session/session.ts';
 
@@ -8,9 +8,11 @@ const MOST_BYTES = 64 * 1024;
 /** Characters of one saying in a recap. */
 const MOST_RECAPPED = 500;
 
+/** A moment such as `Saturday, 21 November 2026 at 03:40 (Europe/Berlin)`. */
+export type InWords = (instant: Instant) => string;
+
 export type PromptContext = {
-  /** IANA name, such as `Europe/Berlin`. */
-  readonly timeZone: string;
+  readonly inWords: InWords;
   /** Tools that a cut-off attempt at the same messages had called. */
   readonly cutOffToolCalls: readonly string[];
   /** What was said before, for a session whose own memory is gone. */
@@ -31,13 +33,13 @@ export function toPrompt(messages: readonly InboxMessage[], context: PromptConte
   return parts.join('\n\n').toWellFormed();
 }
 
-function toBlock(message: InboxMessage, { timeZone, files }: PromptContext): string {
+function toBlock(message: InboxMessage, { inWords, files }: PromptContext): string {
   const header = [
     ['from', message.userName],
     ['user_id', message.userId],
     ['room', message.roomName ?? 'direct conversation'],
     ['room_id', message.roomId],
-    ['sent', sentAt(message.sentAt ?? message.acceptedAt, timeZone)],
+    ['sent', inWords(message.sentAt ?? message.acceptedAt)],
   ];
   const attributes = header.map(([name, value]) => `${name}="${escapeAttribute(value ?? '')}"`).join(' ');
   const text = escapeText(shorten(message.text, files.get(message.id) ?? null));
@@ -58,12 +60,10 @@ function toRecap(recap: readonly Remembered[]): string {
   return `<recap>\nYour memory of this conversation was lost. The last that was said in it, oldest first:\n${lines.join('\n')}\n</recap>`;
 }
 
-/** Such as `Saturday, 21 November 2026 at 03:40 (Europe/Berlin)`. */
-function sentAt(instant: number, timeZone: string): string {
-  const text = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone }).format(
-    instant,
-  );
-  return `${text} (${timeZone})`;
+/** Made once, since that takes as long as all else of a prompt. `timeZone`: an IANA name. */
+export function makeInWords(timeZone: string): InWords {
+  const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone });
+  return (instant) => `${format.format(instant)} (${timeZone})`;
 }
 
 /** Whether only a part of the text is given to the model. */

@@ -153,7 +153,7 @@ async function askAgent(
     id: promptId,
     fence: lease.fence,
     text: toPrompt(messages, {
-      timeZone: deps.timeZone,
+      inWords: deps.inWords,
       cutOffToolCalls: cutOffToolCalls(session.plan, messages),
       recap: session.plan.recap,
       files: await saveLongTexts(messages, bot, deps),

@@ -18,6 +18,7 @@ import type { Deliver, OutboxAddition } from '../outbox/outbox.ts';
 import type { SessionSettlement, Sessions } from '../session/session.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { LoopBreaker } from './loop-breaker.ts';
+import type { InWords } from './prompt.ts';
 import type { NoticeText } from './replies.ts';
 
 /** What a turn was and how long its parts took: the page, the metrics and `/api/events` show it. Times in ms. */
@@ -128,8 +129,10 @@ export type TurnDeps = {
   readonly telemetry: Telemetry;
   /** Keeps a text as a file of the conversation's working directory; its path there, or null when it cannot. */
   saveText(conversation: ConversationKey, id: InboxId, text: string): Promise<string | null>;
-  /** IANA name of the zone in which dates are told. */
+  /** IANA name of the zone in which days begin. */
   readonly timeZone: string;
+  /** Dates as they are told, in that zone. */
+  readonly inWords: InWords;
   readonly limits: { readonly stuckAfterMs: number; readonly graceMs: number; readonly maxAgeMs: number };
   /** Whether the author is a bot; null when nothing readable says so. */
   isBot(message: InboxMessage): Promise<boolean | null>;
@@ -141,6 +144,7 @@ export type TurnDeps = {
 
 export type { DoubleTexting } from '../bots/bots.ts';
 export { makeLoopBreaker } from './loop-breaker.ts';
+export { makeInWords } from './prompt.ts';
 export { makeRemark, makeWaitRemark } from './remark.ts';
 export type { NoticeText } from './replies.ts';
 export { runTurn } from './run-turn.ts';
