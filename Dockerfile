@@ -37,4 +37,4 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node_modules/.bin/node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # -s: the same under `docker run --init`, where another init is first.
 ENTRYPOINT ["tini", "-s", "--"]
-CMD ["node_modules/.bin/node", "src/main.ts"]
+CMD ["bin/node", "src/main.ts"]

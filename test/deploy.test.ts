@@ -43,7 +43,7 @@ describe('the Dockerfile', () => {
     expect(image.user).toBe('1000:1000');
     expect(image.entrypoint[0]).toBe('tini');
     expect(readRoot('Dockerfile')).toMatch(/apt-get install [^\n]*\btini\b/);
-    expect(image.command).toEqual(['node_modules/.bin/node', 'src/main.ts']);
+    expect(image.command).toEqual(['bin/node', 'src/main.ts']);
     expect(image.healthcheck[0]).toBe('node_modules/.bin/node');
   });
 });
@@ -111,7 +111,7 @@ describe('the systemd unit', () => {
 
   test('starts what the checkout has, from the checkout', () => {
     const [, program = ''] = /^(\S+) src\/main\.ts$/.exec(setting('ExecStart') ?? '') ?? [];
-    expect(program).toBe(`${setting('WorkingDirectory')}/node_modules/.bin/node`);
+    expect(program).toBe(`${setting('WorkingDirectory')}/bin/node`);
   });
 
   test.each([

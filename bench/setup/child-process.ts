@@ -1,6 +1,8 @@
 /** Processes that a benchmark starts: the server, the model, the bare route. Each ends with the benchmark. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
+import { ROOT } from './settings.ts';
 
 export type Child = {
   readonly pid: number;
@@ -16,8 +18,10 @@ export type Child = {
 
 const START_LIMIT_MS = 30_000;
 const MOST_OUTPUT_CHARACTERS = 100_000;
+/** Whatever is compared with the server runs as it does. */
+const NODE = join(ROOT, 'bin/node');
 
-/** Starts a TypeScript file with this Node; resolves once a line of its output matches: its first group is the address. */
+/** Starts a TypeScript file with the server's Node; resolves once a line of its output matches: its first group is the address. */
 export async function startChild(
   file: string,
   options: {
@@ -27,7 +31,7 @@ export async function startChild(
     readonly ready: RegExp;
   },
 ): Promise<Child> {
-  const child = spawn(process.execPath, [file, ...(options.args ?? [])], {
+  const child = spawn(NODE, [file, ...(options.args ?? [])], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH, LANG: 'en_US.UTF-8', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -20,8 +20,6 @@ export async function startServerProcess(
     env: {
       HOME: bench.folder,
       TMPDIR: bench.folder,
-      // As bin/start sets it.
-      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled'),
       ...env,
     },
     ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,

@@ -105,8 +105,6 @@ function startServer(folder: string, dataDir: string): Promise<Child> {
     env: {
       ...{ HOME: folder, TMPDIR: folder, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn' },
       FLOOD_LIMITS: 'off',
-      // As bin/start sets it.
-      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled'),
     },
     ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,
   });

@@ -48,7 +48,7 @@ export type StartOptions = {
  */
 export async function startServer(options: StartOptions = {}) {
   const dataDir = options.dataDir ?? makeTempFolder();
-  const child = spawn(process.execPath, [options.entry ?? 'src/main.ts'], {
+  const child = spawn('bin/node', [options.entry ?? 'src/main.ts'], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,

@@ -166,7 +166,7 @@ describe('a kill between a finished answer and its settlement', () => {
 describe('a second server on the same folder', () => {
   it('refuses to start and names the first, which goes on; after a kill -9 of the first it starts', async () => {
     const first = await startServer();
-    const second = spawn(process.execPath, ['src/main.ts'], {
+    const second = spawn('bin/node', ['src/main.ts'], {
       cwd: new URL('../../', import.meta.url).pathname,
       env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: first.dataDir },
       stdio: ['ignore', 'pipe', 'pipe'],

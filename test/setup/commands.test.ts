@@ -57,6 +57,7 @@ describe('the commands', () => {
     const files = {
       'bin/run-folder': null,
       'bin/prepare': '#!/bin/sh\n',
+      'bin/node': '#!/bin/sh\nexec node "$@"\n',
       'bench/good.ts': "/** Measures the good. */\nprocess.stdout.write('good ran\\n');\n",
       'bench/bad.ts': '/** Measures the bad. */\nprocess.exitCode = 3;\n',
     };
