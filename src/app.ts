@@ -23,6 +23,9 @@ import type { TurnEvent } from './turn/turn.ts';
 
 const SWEEP_MS = 60_000;
 
+/** When what waited for the start has its agents. */
+const WARM_AFTER_MS = 3_000;
+
 /** What a turn that was interrupted at the end of the drain may take to end by itself. */
 const INTERRUPT_MS = 500;
 
@@ -108,7 +111,7 @@ async function build(config: Config, ground: Ground): Promise<App> {
   closers.push(catchUp.close);
   closers.push(clock.every(SWEEP_MS, () => void sweep(sessions, log)));
   startRetention(config, { ...ground, telemetry, store, bots });
-  setImmediate(warmRenderer);
+  closers.push(clock.after(WARM_AFTER_MS, warmRenderer));
 
   return {
     address,
