@@ -23,11 +23,15 @@ async function startTrouble(owner: string, agent: AgentId, manner = 'meek'): Pro
     detached: true,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
+  let pids: readonly number[] = [];
   onTestFinished(async () => {
     await families.end([agent]);
+    // Without its head nobody knows the bare one.
+    for (const pid of await stillThere(pids)) process.kill(pid, 'SIGKILL');
   });
   const [said] = await once(child.stdout, 'data');
-  return JSON.parse(String(said)) as number[];
+  pids = JSON.parse(String(said)) as number[];
+  return pids;
 }
 
 async function stillThere(pids: readonly number[]): Promise<readonly number[]> {
