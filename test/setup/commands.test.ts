@@ -35,6 +35,12 @@ describe('the commands', () => {
     expect(out).toContain('Usage: firekeeper');
   });
 
+  test('the server’s Node keeps its heap small, wherever it is called from', async () => {
+    const { code, out, err } = await runLinked('node', ['-p', 'process.execArgv.join()']);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^--max-semi-space-size=8,--heap-growing-percent=50,/);
+  });
+
   test('a dependency install that is up to date says nothing', async () => {
     expect(await runLinked('prepare', [])).toEqual({ code: 0, out: '', err: '' });
   });
