@@ -16,6 +16,9 @@ export type Child = {
   kill(): Promise<void>;
 };
 
+/** What a server says when it is up, and its address. */
+export const SERVER_LISTENS = /(http:\/\/127\.0\.0\.1:\d+)\/#code=/;
+
 const START_LIMIT_MS = 30_000;
 const MOST_OUTPUT_CHARACTERS = 100_000;
 /** Whatever is compared with the server runs as it does. */

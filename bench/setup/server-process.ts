@@ -1,6 +1,6 @@
 /** The real server in a process of its own, as a user runs it. */
 import { join } from 'node:path';
-import { type Child, startChild } from './child-process.ts';
+import { type Child, SERVER_LISTENS, startChild } from './child-process.ts';
 import type { Bench } from './run.ts';
 import { ADMIN_TOKEN, BOT_ID, ROOT } from './settings.ts';
 
@@ -22,7 +22,7 @@ export async function startServerProcess(
       TMPDIR: bench.folder,
       ...env,
     },
-    ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,
+    ready: SERVER_LISTENS,
   });
   bench.defer(child.stop);
   return {

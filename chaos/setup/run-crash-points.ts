@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, startChild } from '../../bench/setup/child-process.ts';
+import { type Child, SERVER_LISTENS, startChild } from '../../bench/setup/child-process.ts';
+import { ROOT } from '../../bench/setup/settings.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { CrashPoint } from './crash-points.ts';
 import { DOOMED } from './crashing-store.ts';
@@ -11,7 +12,6 @@ import { type Database, postgresAt, sqliteIn } from './read-database.ts';
 import { exactly, type Finding, told } from './report.ts';
 import { inParallel } from './world.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
 const DIES_WITHIN_MS = 20_000;
 const QUIET_WITHIN_MS = 90_000;
 const LOOK_MS = 25;
@@ -60,7 +60,7 @@ async function tryPoint(point: CrashPoint, { agent, makeDatabase }: CrashRun): P
         ...{ SPARE_AGENTS: '0', REWARM_SESSIONS: '0', CATCH_UP_HOURS: '0' },
         ...(url === null ? {} : { DATABASE_URL: url }),
       },
-      ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,
+      ready: SERVER_LISTENS,
     });
   let server = await start(point.name);
   try {

@@ -2,15 +2,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Child, startChild } from '../../bench/setup/child-process.ts';
+import { type Child, SERVER_LISTENS, startChild } from '../../bench/setup/child-process.ts';
+import { ROOT } from '../../bench/setup/settings.ts';
 import { quantile } from '../../bench/setup/statistics.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { familiesOf } from './families-memory.ts';
 import { probeHealth } from './probe-health.ts';
 import { atMost, exactly, type Finding, told } from './report.ts';
 import { inParallel, seeded } from './world.ts';
-
-const ROOT = new URL('../..', import.meta.url).pathname;
 
 export type KillRun = {
   readonly messages: number;
@@ -106,7 +105,7 @@ function startServer(folder: string, dataDir: string): Promise<Child> {
       ...{ HOME: folder, TMPDIR: folder, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn' },
       FLOOD_LIMITS: 'off',
     },
-    ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,
+    ready: SERVER_LISTENS,
   });
 }
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ROOT } from '../../bench/setup/settings.ts';
 import { makeApp } from '../../src/app.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { readConfig } from '../../src/config.ts';
@@ -10,7 +11,6 @@ import { ask, type Cluster } from '../../test/setup/postgres-cluster.ts';
 import { atMost, exactly, type Finding, told } from './report.ts';
 import { inParallel, seeded } from './world.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
 const QUIET_WITHIN_MS = 200_000;
 /** A webhook is answered within three seconds; the rest is what a busy machine adds. */
 const REFUSED_WITHIN_MS = 5_000;

@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, startChild } from '../../bench/setup/child-process.ts';
+import { type Child, SERVER_LISTENS, startChild } from '../../bench/setup/child-process.ts';
+import { ROOT } from '../../bench/setup/settings.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { checkProject, checkUpdate, type ProjectAt, type UpdateRow } from './check-project.ts';
 import { CHAOS_TOKEN, call, callUntilAnswered, readStream } from './project-calls.ts';
@@ -9,7 +10,6 @@ import type { ProjectCrashPoint } from './project-crash-points.ts';
 import { type Database, postgresAt, sqliteIn } from './read-database.ts';
 import { exactly, type Finding, told } from './report.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
 const SERVER = join(ROOT, 'chaos/setup/crashing-project-server.ts');
 const DIES_WITHIN_MS = 30_000;
 const ENDS_WITHIN_MS = 60_000;
@@ -153,7 +153,7 @@ export async function openProject({ agent, makeDatabase }: Pick<ProjectCrashRun,
         ...{ SPARE_AGENTS: '0', REWARM_SESSIONS: '0', CATCH_UP_HOURS: '0', ADMIN_TOKEN: CHAOS_TOKEN },
         ...(url === null ? {} : { DATABASE_URL: url }),
       },
-      ready: /(http:\/\/127\.0\.0\.1:\d+)\/#code=/,
+      ready: SERVER_LISTENS,
     });
   }
 
