@@ -1,5 +1,5 @@
 import { type CollectedAnswer, isSessionFault } from '../agent/agent.ts';
-import { unreachable } from '../base/errors.ts';
+import { LeaseLost, unreachable } from '../base/errors.ts';
 import type { Bot } from '../bots/bots.ts';
 import type { InboxMessage } from '../inbox/inbox.ts';
 import type { OpenSession, SessionPlan } from '../session/session.ts';
@@ -31,12 +31,13 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     costUsd: answer.usage.costUsd,
     at: record.endedAt,
   };
+  const { sessionId, usage } = answer;
+  const attempt = { ...bookedTo(first), sessionId, usage, at: record.endedAt };
   try {
     const commit = async (tx: TurnTransaction): Promise<void> => {
-      const { sessionId, usage } = answer;
-      await tx.ledger.add({ ...bookedTo(first), sessionId, outcome: end.outcome, usage, at: record.endedAt });
+      await tx.ledger.add({ ...attempt, outcome: end.outcome });
       await tx.turns.add(record);
-      if (end.kind === 'settle' && isLossToTell(plan))
+      if (settled && isLossToTell(plan))
         await tx.outbox.add([noticeTo(first, 'fresh_start', plan.bot, deps.noticeText)]);
       await finishMessages(tx, messages, end, plan.bot, deps, end.kind === 'settle' ? end.text : null);
       if (settled) await tx.sessions.settle(settled);
@@ -50,6 +51,7 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     );
   } catch (error) {
     await session.abandon();
+    if (error instanceof LeaseLost) await deps.ledger.add({ ...attempt, outcome: 'lease-lost' });
     throw error;
   }
   watch.committed();

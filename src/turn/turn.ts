@@ -56,6 +56,8 @@ export type LedgerEntry = {
 
 /** What attempts took, failed ones too. */
 export type Ledger = {
+  /** Books an attempt whose lease was lost. Nothing else of it counts any more, but the endpoint was paid for it. */
+  add(entry: LedgerEntry): Promise<void>;
   /** US dollars since an instant, read from an index: of a conversation, or of one person with one bot. */
   spent(
     of:
@@ -121,7 +123,7 @@ export type TurnDeps = {
   readonly inbox: Pick<Inbox, 'peek' | 'claim' | 'claimAnswered' | 'ignore'>;
   readonly sessions: Sessions;
   readonly store: Pick<TurnStore, 'transaction'>;
-  readonly ledger: Pick<Ledger, 'spent'>;
+  readonly ledger: Pick<Ledger, 'spent' | 'add'>;
   readonly bots: Pick<Bots, 'get'>;
   readonly loopBreaker: LoopBreaker;
   readonly noticeText: NoticeText;

@@ -52,6 +52,15 @@ export function ledgerContract(make: MakeStoreUnderTest): void {
     });
   });
 
+  test('an attempt that lost its lease is booked all the same', async () => {
+    const lease = await under.store.leases.seize(conversationIn(1));
+    await under.store.leases.seize(conversationIn(1));
+    const entry = { ...ledgerOf(1), usage: { ...USAGE, costUsd: 4 }, at: 1_000 };
+    await expect(under.store.turns.transaction(lease, (tx) => tx.ledger.add(entry))).rejects.toThrow();
+    await under.store.ledger.add(entry);
+    expect(await under.store.ledger.spent({ conversation: conversationIn(1), since: 0 })).toBe(4);
+  });
+
   describe('totals', () => {
     test('of conversations, people and bots, the dearest first and no more than asked for', async () => {
       await book(1, 1);

@@ -73,6 +73,8 @@ describe('forgetting a room', () => {
     ]);
     const texts = (await server.repliesSoFar(1)).map(({ text }) => text);
     expect(texts.filter((text) => /think for 20|waits behind/.test(text))).toEqual([]);
+    // Whether or not the cut turn could settle: what it took was paid.
+    expect(server.rows('SELECT count(*) AS count FROM ledger')).toEqual([{ count: 3 }]);
     // The room reads it, once, or the turn's own word for it as well.
     expect(texts.filter((text) => text === '⏹️ Stopped.').length).toBeGreaterThanOrEqual(1);
     expect(texts.indexOf('⏹️ Stopped.')).toBeLessThan(texts.length - 1);

@@ -29,12 +29,14 @@ const BY = { conversation: 'conversation', bot: 'bot_id', user: 'user_id' } as c
 /** Every zone's offset is a multiple of it, so that a day of any zone is a whole number of them. */
 const QUARTER_MS = 900_000;
 
-export function makeLedger({ read }: Database): Ledger {
+export function makeLedger({ read, write }: Database): Ledger {
   function since(start: Instant) {
     return read.selectFrom('ledger').where('at', '>=', start);
   }
 
   return {
+    add: (entry) => write((trx) => addToLedger(trx, entry), { patience: 'long' }),
+
     async spent(of) {
       const rows =
         'conversation' in of
