@@ -135,4 +135,37 @@ describe('a session that its process finds gone', () => {
     ]);
     expect(turns[1]?.reason).toBe('its session could not be resumed');
   });
+
+  it('is told to the room once, by the turn with which the new one takes hold', async () => {
+    const model = await startModel();
+    const facts = { bot_id: 'assistant', default: true, recap: true, turn_timeout_seconds: 3 };
+    const env = { ...model.env, BOTS_DIRS: makeBotsFolder(facts), SPARE_AGENTS: '0' };
+    const wrapStore = (store: Store): Store => ({
+      ...store,
+      transcripts: { ...store.transcripts, load: async () => null },
+    });
+    const app = await startApp({ clock: systemClock, env, wrapStore });
+    await app.say('lobby', 'my cat is called Momo');
+    await texts(app, 1);
+    await endAgents(app);
+    model.setScript(() => ({ kind: 'text', text: 'Too late.', delayMs: 60_000 }));
+    await app.say('lobby', 'who is my cat?');
+    await waitFor(() => (countIn(model.requests().at(-1), 'who is my cat?') > 0 ? true : null));
+    // It minds no interrupt and is ended: nothing of this turn is remembered, so the next one starts afresh too.
+    for (const { pid } of await app.parts.agents.census()) process.kill(pid, 'SIGSTOP');
+    await texts(app, 2);
+    model.setScript(() => ({ kind: 'text', text: 'It is Momo.', delayMs: 0 }));
+    await app.say('lobby', 'and now?');
+    const said = await texts(app, 4);
+    expect(said.slice(1)).toEqual([
+      expect.stringContaining('⏱'),
+      expect.stringContaining('I lost the memory of our earlier conversation'),
+      'It is Momo.',
+    ]);
+    expect((await turnsOf(app)).map(({ tier, outcome }) => `${tier} ${outcome}`)).toEqual([
+      'cold answered',
+      'cold timed-out',
+      'cold answered',
+    ]);
+  });
 });
