@@ -6,15 +6,22 @@ import { afterTurn, CLOSED, decideEndpoint } from './decide-endpoint.ts';
 import { makeEndpoints } from './endpoints.ts';
 
 const MINUTE = 60_000;
+const [a, b] = ['builtin:1:x', 'builtin:2:x'] as ConversationKey[] as [ConversationKey, ConversationKey];
 
 describe('decideEndpoint', () => {
   it('uses the primary while its circuit is closed', () => {
-    expect(decideEndpoint({ circuit: CLOSED, now: 0, movedUntil: null }).endpoint).toBe('primary');
+    expect(decideEndpoint({ conversation: a, circuit: CLOSED, now: 0, movedUntil: null }).endpoint).toBe(
+      'primary',
+    );
   });
 
   it('keeps a conversation that the primary failed with the fallback for a while', () => {
-    expect(decideEndpoint({ circuit: CLOSED, now: 5, movedUntil: 6 }).endpoint).toBe('fallback');
-    expect(decideEndpoint({ circuit: CLOSED, now: 6, movedUntil: 6 }).endpoint).toBe('primary');
+    expect(decideEndpoint({ conversation: a, circuit: CLOSED, now: 5, movedUntil: 6 }).endpoint).toBe(
+      'fallback',
+    );
+    expect(decideEndpoint({ conversation: a, circuit: CLOSED, now: 6, movedUntil: 6 }).endpoint).toBe(
+      'primary',
+    );
   });
 
   it('opens after three failures within a minute, not after three in a long time', () => {
@@ -25,12 +32,14 @@ describe('decideEndpoint', () => {
 
   it('lets one conversation probe when the open time is over, and the others stay away', () => {
     const open = { state: 'open', until: MINUTE } as const;
-    expect(decideEndpoint({ circuit: open, now: MINUTE - 1, movedUntil: null }).endpoint).toBe('fallback');
-    const probe = decideEndpoint({ circuit: open, now: MINUTE, movedUntil: null });
+    expect(
+      decideEndpoint({ conversation: a, circuit: open, now: MINUTE - 1, movedUntil: null }).endpoint,
+    ).toBe('fallback');
+    const probe = decideEndpoint({ conversation: a, circuit: open, now: MINUTE, movedUntil: null });
     expect(probe).toMatchObject({ endpoint: 'primary', circuit: { state: 'half-open' } });
-    expect(decideEndpoint({ circuit: probe.circuit, now: MINUTE + 1, movedUntil: null }).endpoint).toBe(
-      'fallback',
-    );
+    const again = { circuit: probe.circuit, now: MINUTE + 1, movedUntil: null };
+    expect(decideEndpoint({ conversation: a, ...again }).endpoint).toBe('primary');
+    expect(decideEndpoint({ conversation: b, ...again }).endpoint).toBe('fallback');
     expect(afterTurn(probe.circuit, true, MINUTE + 2)).toEqual(CLOSED);
     expect(afterTurn(probe.circuit, false, MINUTE + 2)).toMatchObject({ state: 'open' });
   });
@@ -39,7 +48,6 @@ describe('decideEndpoint', () => {
 describe('endpoints', () => {
   const primary: ModelEndpoint = { name: 'primary', env: { ANTHROPIC_API_KEY: 'one' } };
   const second: ModelEndpoint = { name: 'fallback', env: { ANTHROPIC_API_KEY: 'two' } };
-  const [a, b] = ['builtin:1:x', 'builtin:2:x'] as ConversationKey[] as [ConversationKey, ConversationKey];
 
   it('moves only the conversation that failed, and back when its time is over', async () => {
     const clock = makeFakeClock();

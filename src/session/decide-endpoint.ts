@@ -1,4 +1,4 @@
-import type { Instant } from '../base/terms.ts';
+import type { ConversationKey, Instant } from '../base/terms.ts';
 
 /**
  * The primary endpoint's circuit:
@@ -10,8 +10,8 @@ import type { Instant } from '../base/terms.ts';
 export type Circuit =
   | { readonly state: 'closed'; readonly failures: readonly Instant[] }
   | { readonly state: 'open'; readonly until: Instant }
-  /** One conversation's turn tries the primary; the others stay away until it has ended. */
-  | { readonly state: 'half-open'; readonly probeUntil: Instant };
+  /** One conversation's turn tries the primary, however often it is planned; the others stay away until it has ended. */
+  | { readonly state: 'half-open'; readonly prober: ConversationKey; readonly probeUntil: Instant };
 
 export const CLOSED: Circuit = { state: 'closed', failures: [] };
 
@@ -23,17 +23,19 @@ const PROBE_MS = 300_000;
 
 /** Which endpoint a conversation's next turn uses, and the circuit from then on. Pure. */
 export function decideEndpoint(facts: {
+  readonly conversation: ConversationKey;
   readonly circuit: Circuit;
   readonly now: Instant;
   /** Until when this conversation stays with the fallback since the primary failed it; null: it did not. */
   readonly movedUntil: Instant | null;
 }): { readonly endpoint: 'primary' | 'fallback'; readonly circuit: Circuit } {
-  const { circuit, now } = facts;
+  const { circuit, conversation: prober, now } = facts;
   if (facts.movedUntil !== null && now < facts.movedUntil) return { endpoint: 'fallback', circuit };
   if (circuit.state === 'closed') return { endpoint: 'primary', circuit };
+  if (circuit.state === 'half-open' && circuit.prober === prober) return { endpoint: 'primary', circuit };
   const busyUntil = circuit.state === 'open' ? circuit.until : circuit.probeUntil;
   if (now < busyUntil) return { endpoint: 'fallback', circuit };
-  return { endpoint: 'primary', circuit: { state: 'half-open', probeUntil: now + PROBE_MS } };
+  return { endpoint: 'primary', circuit: { state: 'half-open', prober, probeUntil: now + PROBE_MS } };
 }
 
 /** The circuit after a turn on the primary has ended. Pure. */

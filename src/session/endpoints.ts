@@ -38,6 +38,7 @@ export function makeEndpoints(deps: {
     choose(conversation) {
       if (fallback === null) return { endpoint: primary, model: null };
       const decided = decideEndpoint({
+        conversation,
         circuit,
         now: clock.now(),
         movedUntil: moved.get(conversation) ?? null,
