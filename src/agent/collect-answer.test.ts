@@ -133,6 +133,8 @@ describe('a turn over its limit', () => {
     await clock.advance(180 * SECOND);
     agent.emit(text('I do not listen'));
     await clock.advance(10 * SECOND - 1);
+    // At once, and 0.5, 1.5, 3.5 and 7.5 seconds later.
+    expect(agent.interrupts).toBe(5);
     expect(agent.closes).toBe(0);
     await clock.advance(1);
     expect(agent.closes).toBe(1);

@@ -24,7 +24,7 @@ export type CollectedAnswer<Reason extends string> = Extract<AgentEvent, { kind:
   readonly wasHeard: boolean;
 };
 
-/** How often an interrupt is said while the turn goes on. */
+/** When an interrupt is said again while the turn goes on; each time after it waits twice as long. */
 const INTERRUPT_AGAIN_MS = 500;
 
 /**
@@ -84,7 +84,14 @@ export async function collectAnswer<Reason extends string>(
     const close = () => void agent.close().catch(() => {});
     const interrupt = () => void agent.interrupt().catch(close);
     // One that comes before the process has begun the turn is lost, so it is said again.
-    const stopSaying = clock.every(INTERRUPT_AGAIN_MS, interrupt);
+    let stopSaying = (): void => {};
+    const sayAgain = (afterMs: number): void => {
+      stopSaying = clock.after(afterMs, () => {
+        interrupt();
+        sayAgain(afterMs * 2);
+      });
+    };
+    sayAgain(INTERRUPT_AGAIN_MS);
     // An agent that ignores it, or whose pipe is stuck, is ended with everything that it started.
     const stopWaiting = clock.after(limits.graceMs, close);
     cancelLook = () => {
