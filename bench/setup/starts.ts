@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/base/clock.ts';
 import type { AgentId } from '../../src/base/terms.ts';
 import type { Seen } from './children-process.ts';
 import type { TurnServer } from './turns.ts';
 
-const WATCH = new URL('children-process.ts', import.meta.url).pathname;
+const WATCH = fileURLToPath(new URL('children-process.ts', import.meta.url));
 const CENSUS_EVERY_MS = 5;
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -1,7 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 
-const PROCESS = new URL('health-process.ts', import.meta.url).pathname;
+const PROCESS = fileURLToPath(new URL('health-process.ts', import.meta.url));
 
 export type HealthProbe = {
   /** From now on this server is asked; null: none is up. */

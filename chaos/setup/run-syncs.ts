@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { atMost, type Finding, told } from './report.ts';
 
-const SCRIPT = new URL('accept-messages.ts', import.meta.url).pathname;
+const SCRIPT = fileURLToPath(new URL('accept-messages.ts', import.meta.url));
 
 /** Accepts messages one after the other, and as many at once, and counts the syncs that the kernel was asked for. */
 export async function runSyncs(messages: number): Promise<readonly Finding[]> {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type App, makeApp } from '../../src/app.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { roomId } from '../../src/base/terms.ts';
@@ -37,7 +38,7 @@ export async function openWorld(
       ...{ PATH: process.env.PATH, LANG: 'en', PORT: '0', FLOOD_LIMITS: 'off' },
       ...{ DATA_DIR: join(folder, 'data'), ...env },
     },
-    new URL('../..', import.meta.url).pathname,
+    fileURLToPath(new URL('../..', import.meta.url)),
   );
   const log = makeLog({ level: 'silent', pretty: false });
   const app = await makeApp(config, {

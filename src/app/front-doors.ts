@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { apiRoutes } from '../api/api.ts';
 import { makeCollectFacts, makeStats } from '../api/collect-stats.ts';
 import { makeHttp } from '../api/http.ts';
@@ -17,7 +18,7 @@ import type { buildArrival } from './arrival.ts';
 import type { buildEngine } from './engine.ts';
 import type { OpenChat } from './open-parts.ts';
 
-const WEB_ROOT = new URL('../../web/', import.meta.url).pathname;
+const WEB_ROOT = fileURLToPath(new URL('../../web/', import.meta.url));
 
 type HttpParts = Awaited<ReturnType<typeof buildEngine>> &
   ReturnType<typeof buildArrival> &

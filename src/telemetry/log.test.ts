@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const LOG = new URL('./log.ts', import.meta.url).pathname;
+const LOG = fileURLToPath(new URL('./log.ts', import.meta.url));
 
 /** What a process writes that logs these fields. */
 function written(fields: object): string {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeFamilies } from '../../src/agent/families.ts';
 import { AGENT_MARK, OWNER_MARK, systemProcessTable } from '../../src/agent/process-table.ts';
@@ -11,8 +12,8 @@ import { newAgentId } from '../../src/base/ids.ts';
 import type { AgentId } from '../../src/base/terms.ts';
 import { answerTo, makeWorld } from './agent-world.ts';
 
-const PARENT = new URL('../fixtures/agent-parent.ts', import.meta.url).pathname;
-const TROUBLE = new URL('../fixtures/trouble.ts', import.meta.url).pathname;
+const PARENT = fileURLToPath(new URL('../fixtures/agent-parent.ts', import.meta.url));
+const TROUBLE = fileURLToPath(new URL('../fixtures/trouble.ts', import.meta.url));
 const table = systemProcessTable(process.platform);
 const families = makeFamilies({ table, clock: systemClock, self: process.pid });
 

@@ -1,15 +1,17 @@
 /** What the image holds, put together without Docker, and started as the image starts it. */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findFreePort } from '../setup/free-port.ts';
 import { listProductionPackages, readImage } from '../setup/image.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { waitFor } from './server.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const image = readImage();
 let folder: string;
 let env: NodeJS.ProcessEnv;

@@ -1,8 +1,10 @@
 /** Behind nginx, as `deploy/nginx.conf` sets it up: Campfire would post any body and any typed answer into the room. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findFreePort } from '../setup/free-port.ts';
 import { hasNoNginx } from '../setup/nginx.ts';
@@ -82,7 +84,7 @@ describe.skipIf(hasNoNginx)('behind nginx', () => {
     });
 
     test('that cannot be stored is a 503 with nothing in it', async () => {
-      const holder = new URL('../fixtures/hold-database.ts', import.meta.url).pathname;
+      const holder = fileURLToPath(new URL('../fixtures/hold-database.ts', import.meta.url));
       const holding = spawn(process.execPath, [holder, join(server.dataDir, 'firekeeper.sqlite')], {
         stdio: ['pipe', 'pipe', 'inherit'],
       });

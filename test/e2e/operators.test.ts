@@ -1,7 +1,9 @@
 /** What an operator does from outside: look, steer, replay, and bring the predecessor's conversations along. */
+
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startOfflineModel } from '../../src/agent/offline/offline-model.ts';
@@ -9,7 +11,7 @@ import { toLocalTime } from '../../src/base/local-time.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { startServer, type TestServer, waitFor, withDatabase } from './server.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 type Ended = { readonly code: number; readonly out: string; readonly err: string };
 

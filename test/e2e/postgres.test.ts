@@ -1,7 +1,9 @@
 /** A user's first days with `DATABASE_URL` set: what the other tests show on SQLite, once on Postgres. */
+
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, type Cluster, hasNoPostgres, PASSWORD, startCluster } from '../setup/postgres-cluster.ts';
 import { startServer, waitFor } from './server.ts';
@@ -163,7 +165,7 @@ describe.skipIf(hasNoPostgres)('a server on Postgres', () => {
 
 /** What the command says, as an operator's script reads it. */
 function move(dataDir: string, address: string): Promise<unknown> {
-  const cli = new URL('../../src/cli/cli.ts', import.meta.url).pathname;
+  const cli = fileURLToPath(new URL('../../src/cli/cli.ts', import.meta.url));
   const env = { PATH: process.env.PATH, DATA_DIR: dataDir, DATABASE_URL: address };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [cli, 'move-to-postgres', '--json'], { env }, (error, out, err) => {

@@ -1,8 +1,10 @@
 /** Projects over the ends of servers: a start with much to do, and a backup. */
+
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { makeGitRepository } from '../../src/projects/git/git.ts';
@@ -13,7 +15,7 @@ import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { makeProjectWorld, USER, write } from './project-world.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const QUIET = policySchema.parse({ recommendations: false, compact_above_tokens: null });
 const OPTIONS = {
   resume: 'auto',

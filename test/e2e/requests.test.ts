@@ -1,12 +1,14 @@
 /** What the model is asked in the end: the requests that the real process sends, read at the endpoint. */
+
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { countIn, prefixOf, startModel } from './model.ts';
 import { KEVIN, makeBotsFolder, startServer, waitFor, writeBot } from './server.ts';
 
 /** The process sends it whatever a bot is given. */
 const OWN_TOOL = 'DeferredToolPlaceholder';
-const MCP_SERVER = new URL('mcp-server.ts', import.meta.url).pathname;
+const MCP_SERVER = fileURLToPath(new URL('mcp-server.ts', import.meta.url));
 
 describe('the request of a turn', () => {
   it('begins with the same system prompt, tools and messages, hot or warm, tools used or not', async () => {

@@ -1,14 +1,16 @@
 /** The real server as a child process, as a user runs it: on the offline model and in a folder of its own. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFailed, onTestFinished } from 'vitest';
 import { findLeftProcesses, type LeftProcess } from '../setup/left-processes.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const UP_WITHIN_MS = 20_000;
 const STOPPED_WITHIN_MS = 12_000;
 

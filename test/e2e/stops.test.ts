@@ -1,6 +1,8 @@
 /** A server that is stopped, killed, or started twice. */
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { startModel } from './model.ts';
 import { makeBotsFolder, startServer, type TestServer, waitFor, withDatabase } from './server.ts';
@@ -97,7 +99,10 @@ describe('SIGKILL in the middle of a turn', () => {
       bot_id: 'careless',
       default: true,
       mcp_servers: {
-        careless: { command: process.execPath, args: [new URL('./mcp-server.ts', import.meta.url).pathname] },
+        careless: {
+          command: process.execPath,
+          args: [fileURLToPath(new URL('./mcp-server.ts', import.meta.url))],
+        },
       },
     };
     const model = await startModel();
@@ -167,7 +172,7 @@ describe('a second server on the same folder', () => {
   it('refuses to start and names the first, which goes on; after a kill -9 of the first it starts', async () => {
     const first = await startServer();
     const second = spawn('bin/node', ['src/main.ts'], {
-      cwd: new URL('../../', import.meta.url).pathname,
+      cwd: fileURLToPath(new URL('../../', import.meta.url)),
       env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: first.dataDir },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,6 +1,8 @@
 /** Turns that hang, in more ways than an endpoint's silence: who is told to end, and what becomes of the message. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
@@ -10,7 +12,7 @@ import { startApp } from './app.ts';
 import { countIn, startModel } from './model.ts';
 import { makeBotsFolder, startServer, waitFor } from './server.ts';
 
-const SLOW_TOOL = new URL('../fixtures/slow-tool.ts', import.meta.url).pathname;
+const SLOW_TOOL = fileURLToPath(new URL('../fixtures/slow-tool.ts', import.meta.url));
 
 /** A server whose bot has a tool that takes as long as it is told to. */
 async function startWithSlowTool(env: Readonly<Record<string, string>>) {

@@ -1,11 +1,13 @@
 /** The commands of `bin/`, from a foreign folder and through a symbolic link, as an operator may call them. */
+
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { makeTempFolder } from './temp.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 type Ended = { readonly code: number; readonly out: string; readonly err: string };
 

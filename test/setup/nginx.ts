@@ -1,9 +1,11 @@
 /** Where this machine's nginx is. The tests of its configuration skip without one, except in CI, where they fail. */
+
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { foldersOn, isExecutable } from './executable.ts';
 
 /** What `install-nginx.ts` unpacks. */
-export const NGINX_FOLDER = new URL('../../node_modules/.cache/nginx', import.meta.url).pathname;
+export const NGINX_FOLDER = fileURLToPath(new URL('../../node_modules/.cache/nginx', import.meta.url));
 
 /** Debian keeps it where only root's PATH looks. */
 const FOLDERS = ['/usr/sbin', '/usr/local/sbin', join(NGINX_FOLDER, 'usr/sbin')];

@@ -26,6 +26,19 @@ function calls(node: Node, names: readonly string[]): boolean {
   return node.callee.type === 'Identifier' && names.includes(String(node.callee.name));
 }
 
+/** `new URL('..', import.meta.url).pathname`, which a folder with a space in its name does not have. */
+function isPathOfAddress(node: Node): boolean {
+  if (node.type !== 'MemberExpression' || !isNode(node.object) || !isNode(node.property)) return false;
+  if (nameOf(node.property) !== 'pathname' || node.object.type !== 'NewExpression') return false;
+  const [, base] = Array.isArray(node.object.arguments) ? node.object.arguments : [];
+  return (
+    isNode(base) &&
+    base.type === 'MemberExpression' &&
+    isNode(base.object) &&
+    base.object.type === 'MetaProperty'
+  );
+}
+
 function findNodes(file: SourceFile, breaks: (node: Node) => boolean, what: string): string[] {
   return file.nodes
     .filter(({ node }) => breaks(node))
@@ -129,6 +142,15 @@ export const codeRules: readonly Rule[] = [
     find: (file) => findNodes(file, (node) => uses(node, 'console'), 'writes to the console'),
     bad: [['src/a/a.ts', "console.log('here');"]],
     good: [['src/cli/doctor.ts', "console.log('fine');"]],
+  },
+  {
+    name: 'no path is cut out of an address',
+    covers: isCode,
+    find: (file) => findNodes(file, isPathOfAddress, 'is percent-encoded: fileURLToPath gives the path'),
+    bad: [['src/a/a.ts', "export const root = new URL('..', import.meta.url).pathname;"]],
+    good: [
+      ['src/a/a.ts', "const root = fileURLToPath(new URL('..', import.meta.url)); new URL(page).pathname;"],
+    ],
   },
   {
     name: 'nothing is a default export',

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../../test/e2e/server.ts';
 import { startWire, type Wire } from '../../../test/fixtures/postgres-wire.ts';
@@ -78,7 +79,7 @@ describe.skipIf(hasNoPostgres)('the one server of a Postgres database', () => {
 
   test('leaves it free when it is killed', async () => {
     const address = await cluster.makeDatabase();
-    const holder = new URL('../../../test/fixtures/hold-postgres.ts', import.meta.url).pathname;
+    const holder = fileURLToPath(new URL('../../../test/fixtures/hold-postgres.ts', import.meta.url));
     const child = spawn(process.execPath, [holder, address], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child.stdout, 'data');
     expect(await holders(address)).toHaveLength(1);

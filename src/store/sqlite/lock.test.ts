@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { FolderLocked, lockFolder, readHolder } from './lock.ts';
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 /** A server on the folder, in a process of its own. */
 async function holdFromOutside(): Promise<ChildProcess> {
-  const holder = new URL('../../../test/fixtures/hold-folder.ts', import.meta.url).pathname;
+  const holder = fileURLToPath(new URL('../../../test/fixtures/hold-folder.ts', import.meta.url));
   child = spawn(process.execPath, [holder, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(child.stdout!, 'data');
   return child;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextEventLoopTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Kysely, SqliteDialect } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeFakeClock } from '../../../test/fixtures/fake-clock.ts';
@@ -40,7 +41,7 @@ async function open(clock = systemClock): Promise<SqliteDatabase> {
 
 /** A process of its own that has begun to write and does not stop. */
 async function holdFromOutside(): Promise<ChildProcess> {
-  const holder = new URL('../../../test/fixtures/hold-database.ts', import.meta.url).pathname;
+  const holder = fileURLToPath(new URL('../../../test/fixtures/hold-database.ts', import.meta.url));
   const child = spawn(process.execPath, [holder, file], { stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
   await once(child.stdout!, 'data');
