@@ -65,6 +65,9 @@ export function smallStoresContract(make: MakeStoreUnderTest): void {
     ]);
     expect(await botRooms.of(CHAT, BOT, 1)).toHaveLength(1);
     expect(await botRooms.of(CHAT, botId('other'), 10)).toEqual([]);
+    // Back to a name that it had before.
+    await note(1, 'Lounge');
+    expect((await botRooms.of(CHAT, BOT, 10)).at(-1)).toEqual({ roomId: '1', roomName: 'Lounge' });
   });
 
   test('the rooms of a bot are those of its own chat, whatever others are called there', async () => {

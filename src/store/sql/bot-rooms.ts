@@ -1,19 +1,19 @@
 import type { Clock } from '../../base/clock.ts';
+import { setNewest } from '../../base/set-newest.ts';
 import type { BotRooms } from '../../chat/chat.ts';
 import type { Database } from '../database.ts';
 
+/** Rooms remembered as stored, at most; any other is stored again. */
+const MOST_REMEMBERED = 10_000;
+
 export function makeBotRooms(database: Database, clock: Clock): BotRooms {
+  /** Names as they are stored. Nobody else writes them. */
+  const stored = new Map<string, string | null>();
   return {
     async note(chat, bot, { roomId, roomName }) {
       // Every webhook names its room; only a new room or name is worth a write.
-      const known = await database.read
-        .selectFrom('bot_rooms')
-        .select('room_name')
-        .where('chat', '=', chat)
-        .where('bot_id', '=', bot)
-        .where('room_id', '=', roomId)
-        .executeTakeFirst();
-      if (known !== undefined && known.room_name === roomName) return;
+      const place = JSON.stringify([chat, bot, roomId]);
+      if (stored.get(place) === roomName) return;
       const row = { chat, bot_id: bot, room_id: roomId, room_name: roomName, heard_at: clock.now() };
       await database.write((trx) =>
         trx
@@ -24,6 +24,7 @@ export function makeBotRooms(database: Database, clock: Clock): BotRooms {
           )
           .execute(),
       );
+      setNewest(stored, place, roomName, MOST_REMEMBERED);
     },
 
     async of(chat, bot, limit) {
