@@ -51,7 +51,8 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
     );
   } catch (error) {
     await session.abandon();
-    if (error instanceof LeaseLost) await deps.ledger.add({ ...attempt, outcome: 'lease-lost' });
+    if (error instanceof LeaseLost && wasReset(watch))
+      await deps.ledger.add({ ...attempt, outcome: 'reset' });
     throw error;
   }
   watch.committed();
@@ -60,6 +61,12 @@ export async function commitTurn(turn: FinishedTurn, watch: TurnWatch, deps: Tur
   const isToBlame = answer.interruption === 'none' && isSessionFault(answer.end, answer.wasHeard);
   await session.abandon(isToBlame ? 'session-failed' : undefined);
   if (answer.end.kind === 'no-transcript') await deps.sessions.lose(plan);
+}
+
+/** Whoever resets a conversation here stops its turn first and then takes its lease: no other server has it. */
+function wasReset({ abort }: TurnWatch): boolean {
+  const reason: AbortReason | undefined = abort.reason;
+  return reason === 'stopped' || reason === 'stopped-by-command';
 }
 
 /** A turn that was cut short before the first word says nothing of its endpoint. */

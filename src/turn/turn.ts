@@ -56,7 +56,7 @@ export type LedgerEntry = {
 
 /** What attempts took, failed ones too. */
 export type Ledger = {
-  /** Books an attempt whose lease was lost. Nothing else of it counts any more, but the endpoint was paid for it. */
+  /** Books an attempt that a reset cut off, without its lease: nothing else of it counts, but the endpoint was paid. */
   add(entry: LedgerEntry): Promise<void>;
   /** US dollars since an instant, read from an index: of a conversation, or of one person with one bot. */
   spent(

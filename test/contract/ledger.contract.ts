@@ -52,7 +52,7 @@ export function ledgerContract(make: MakeStoreUnderTest): void {
     });
   });
 
-  test('an attempt that lost its lease is booked all the same', async () => {
+  test('an attempt can be booked without its lease', async () => {
     const lease = await under.store.leases.seize(conversationIn(1));
     await under.store.leases.seize(conversationIn(1));
     const entry = { ...ledgerOf(1), usage: { ...USAGE, costUsd: 4 }, at: 1_000 };
