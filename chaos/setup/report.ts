@@ -37,6 +37,10 @@ export async function report(
 export function atMost(what: string, found: number, limit: number): Finding {
   return { what, found, must: `at most ${limit}`, holds: found <= limit };
 }
+/** Judged where there is a limit, else told. */
+export function judged(what: string, found: number, limit: number | null): Finding {
+  return limit === null ? told(what, found) : atMost(what, found, limit);
+}
 export function exactly(what: string, found: number, wanted: number): Finding {
   return { what, found, must: `${wanted}`, holds: found === wanted };
 }

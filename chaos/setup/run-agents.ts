@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { findLeftProcesses } from '../../test/setup/left-processes.ts';
-import { exactly, type Finding, told } from './report.ts';
+import { exactly, type Finding, judged, told } from './report.ts';
+import { type Sample, slopePerThousand } from './slope.ts';
 import { inParallel, openWorld, seeded } from './world.ts';
 
 export type AgentsRun = {
@@ -9,8 +10,15 @@ export type AgentsRun = {
   readonly atOnce: number;
   /** A random live agent is killed so often. */
   readonly killEveryMs: number;
+  /** Turns before which the server's memory is not measured: caches fill, code is compiled. */
+  readonly warmUp: number;
+  /** Most growth that is let pass, MB for each 1,000 turns; null: told, not judged. */
+  readonly mostGrowth: number | null;
   readonly seed: number;
 };
+
+/** It is forgotten after so many: its process reads back, and asks, all of them. */
+const TURNS_OF_A_CONVERSATION = 20;
 
 /** Replies quote the message that they answer, so a reply in a wrong room, or one turn behind, shows. */
 export async function runAgents(run: AgentsRun): Promise<readonly Finding[]> {
@@ -34,19 +42,23 @@ export async function runAgents(run: AgentsRun): Promise<readonly Finding[]> {
   const each = Math.ceil(run.turns / run.conversations);
   const wrong: string[] = [];
   let notices = 0;
-  const rss: { turn: number; mb: number }[] = [];
+  const rss: Sample[] = [];
   let asked = 0;
+  async function ask(room: string, turn: number): Promise<void> {
+    const mark = `mark-${room}-${turn}-end`;
+    const { reply } = await world.ask(room, mark);
+    asked += 1;
+    if (asked > run.warmUp) rss.push({ at: asked, value: process.memoryUsage().rss / 1024 / 1024 });
+    const marks = reply.match(/mark-room-\d+-\d+-end/g) ?? [];
+    if (marks.length === 0) notices += 1;
+    else if (marks[0] !== mark || marks.some((found) => !found.startsWith(`mark-${room}-`))) wrong.push(mark);
+  }
+
   try {
     await inParallel(rooms, run.atOnce, async (room) => {
       for (let turn = 0; turn < each; turn++) {
-        const mark = `mark-${room}-${turn}-end`;
-        const { reply } = await world.ask(room, mark);
-        asked += 1;
-        rss.push({ turn: asked, mb: process.memoryUsage().rss / 1024 / 1024 });
-        const marks = reply.match(/mark-room-\d+-\d+-end/g) ?? [];
-        if (marks.length === 0) notices += 1;
-        else if (marks[0] !== mark || marks.some((found) => !found.startsWith(`mark-${room}-`)))
-          wrong.push(mark);
+        if (turn > 0 && turn % TURNS_OF_A_CONVERSATION === 0) await world.forget(room);
+        await ask(room, turn);
       }
     });
     stopKilling();
@@ -61,22 +73,11 @@ export async function runAgents(run: AgentsRun): Promise<readonly Finding[]> {
       exactly('replies in a wrong room or a turn behind', wrong.length, 0),
       told('messages given up after three attempts, with a notice', notices),
       exactly('members of a family left at the end', left.length, 0),
-      told(
-        'growth of the server, MB per 1,000 turns, second half',
-        slope(rss.slice(rss.length / 2)).toFixed(1),
-      ),
+      judged('growth of RSS, MB per 1,000 turns', slopePerThousand(rss), run.mostGrowth),
+      told('RSS at the end, MB', Math.round(rss.at(-1)?.value ?? 0)),
     ];
   } finally {
     stopKilling();
     await world.close();
   }
-}
-
-/** Least squares: megabytes for each thousand turns. */
-function slope(points: readonly { turn: number; mb: number }[]): number {
-  const meanTurn = points.reduce((sum, { turn }) => sum + turn, 0) / points.length;
-  const meanMb = points.reduce((sum, { mb }) => sum + mb, 0) / points.length;
-  const above = points.reduce((sum, { turn, mb }) => sum + (turn - meanTurn) * (mb - meanMb), 0);
-  const below = points.reduce((sum, { turn }) => sum + (turn - meanTurn) ** 2, 0);
-  return below === 0 ? 0 : (above / below) * 1_000;
 }

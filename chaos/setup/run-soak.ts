@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { SCRIPTED_AGENT } from '../../test/fixtures/scripted-agent.ts';
 import { sqliteIn } from './read-database.ts';
-import { atMost, exactly, type Finding, told } from './report.ts';
-import { slopePerThousand } from './slope.ts';
+import { atMost, exactly, type Finding, judged, told } from './report.ts';
+import { type Sample, slopePerThousand } from './slope.ts';
 import { inParallel, openWorld } from './world.ts';
 
 export type SoakRun = {
@@ -19,8 +19,6 @@ export type SoakRun = {
 const TURNS_OF_A_CONVERSATION = 200;
 const SAMPLES = 200;
 const HANDLES = 4;
-
-type Sample = { readonly at: number; readonly value: number };
 
 /** Turn after turn in one process: what it holds must not grow with what it has done. */
 export async function runSoak(run: SoakRun): Promise<readonly Finding[]> {
@@ -64,7 +62,6 @@ export async function runSoak(run: SoakRun): Promise<readonly Finding[]> {
     }
     const { waiting, running } = await store.inbox.counts();
     const { owed, unknown } = await store.outbox.counts();
-    const growth = slopePerThousand(rss);
     const rows = await countRows(world.dataDir);
     const bound = Object.entries(rows).filter(([table]) => !GROWS_WITH_HISTORY.has(table));
     return [
@@ -72,10 +69,8 @@ export async function runSoak(run: SoakRun): Promise<readonly Finding[]> {
       exactly('answers that are not to their message', wrong, 0),
       exactly('messages without an end', waiting + running, 0),
       exactly('replies that are still owed', owed + unknown, 0),
-      run.mostGrowth === null
-        ? told('growth of RSS, MB per 1,000 turns', growth.toFixed(2))
-        : atMost('growth of RSS, MB per 1,000 turns', Number(growth.toFixed(2)), run.mostGrowth),
-      told('growth of the heap, MB per 1,000 turns', slopePerThousand(heap).toFixed(2)),
+      judged('growth of RSS, MB per 1,000 turns', slopePerThousand(rss), run.mostGrowth),
+      told('growth of the heap, MB per 1,000 turns', slopePerThousand(heap)),
       told('RSS at the end, MB', Math.round(rss.at(-1)?.value ?? 0)),
       told('times at which handles were counted', handles.length),
       atMost('handles: most minus fewest', spread(handles), 2 * HANDLES),
