@@ -195,7 +195,7 @@ describe('what is told of an update', () => {
   it('I7, J5 is one decision, as many runs as processes, and one end', async () => {
     const folder = makeTempFolder();
     const [counted, counting] = [join(folder, 'starts'), join(folder, 'agent.sh')];
-    writeFileSync(counting, `#!/bin/sh\necho start >> ${counted}\nexec ${SCRIPTED_AGENT} "$@"\n`);
+    writeFileSync(counting, `#!/bin/sh\necho start >> ${counted}\nexec "${SCRIPTED_AGENT}" "$@"\n`);
     chmodSync(counting, 0o755);
     const clock = makeMovableClock(Date.now());
     // A spare would be a process too.
