@@ -16,6 +16,7 @@ export type WatchedProcess = {
 };
 
 const MOST_STDERR_CHARACTERS = 2_000;
+const MOST_LISTENERS = 20;
 
 /** Starts the process in a group of its own, with the environment that the options hold and nothing else. */
 export function spawnProcess(options: SpawnOptions, clock: Clock): WatchedProcess {
@@ -25,6 +26,8 @@ export function spawnProcess(options: SpawnOptions, clock: Clock): WatchedProces
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // The SDK waits for the exit of a spare that is claimed, or ended, in a dozen places: that is no leak.
+  child.setMaxListeners(MOST_LISTENERS);
   let tail = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     tail = (tail + chunk).slice(-MOST_STDERR_CHARACTERS);
