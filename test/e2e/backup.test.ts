@@ -1,5 +1,4 @@
 /** A backup of a running server, and another server that goes on from it. */
-
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,4 @@
 /** What the image holds, put together without Docker, and started as the image starts it. */
-
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';

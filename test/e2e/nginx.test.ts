@@ -1,5 +1,4 @@
 /** Behind nginx, as `deploy/nginx.conf` sets it up: Campfire would post any body and any typed answer into the room. */
-
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';

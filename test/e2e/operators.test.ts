@@ -1,5 +1,4 @@
 /** What an operator does from outside: look, steer, replay, and bring the predecessor's conversations along. */
-
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

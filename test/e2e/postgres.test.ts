@@ -1,5 +1,4 @@
 /** A user's first days with `DATABASE_URL` set: what the other tests show on SQLite, once on Postgres. */
-
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

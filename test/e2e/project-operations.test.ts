@@ -1,5 +1,4 @@
 /** Projects over the ends of servers: a start with much to do, and a backup. */
-
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';

@@ -1,5 +1,4 @@
 /** What the model is asked in the end: the requests that the real process sends, read at the endpoint. */
-
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,4 @@
 /** The real server as a child process, as a user runs it: on the offline model and in a folder of its own. */
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,4 @@
 /** A server that is stopped, killed, or started twice. */
-
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,4 @@
 /** Turns that hang, in more ways than an endpoint's silence: who is told to end, and what becomes of the message. */
-
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

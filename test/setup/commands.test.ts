@@ -1,5 +1,4 @@
 /** The commands of `bin/`, from a foreign folder and through a symbolic link, as an operator may call them. */
-
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

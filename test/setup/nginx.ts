@@ -1,5 +1,4 @@
 /** Where this machine's nginx is. The tests of its configuration skip without one, except in CI, where they fail. */
-
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { foldersOn, isExecutable } from './executable.ts';
