@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ROOT } from './settings.ts';
+import { ROOT } from '../../test/setup/root.ts';
 
 export type Child = {
   readonly pid: number;

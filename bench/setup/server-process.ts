@@ -1,8 +1,9 @@
 /** The real server in a process of its own, as a user runs it. */
 import { join } from 'node:path';
+import { ROOT } from '../../test/setup/root.ts';
 import { type Child, SERVER_LISTENS, startChild } from './child-process.ts';
 import type { Bench } from './run.ts';
-import { ADMIN_TOKEN, BOT_ID, ROOT } from './settings.ts';
+import { ADMIN_TOKEN, BOT_ID } from './settings.ts';
 
 export type ServerProcess = Child & {
   /** Campfire's door of the bot. */

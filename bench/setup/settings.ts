@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import type { ModelEndpoint } from '../../src/agent/agent.ts';
+import { ROOT } from '../../test/setup/root.ts';
 import { BOT_KEY, type LocalCampfire } from './campfire.ts';
 
-export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const BOT_ID = 'assistant';
 export const ADMIN_TOKEN = 'bench-admin-token';
 

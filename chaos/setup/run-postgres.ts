@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from '../../bench/setup/settings.ts';
 import { makeApp } from '../../src/app.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
 import { SCRIPTED_AGENT } from '../../test/fixtures/scripted-agent.ts';
 import { ask, type Cluster } from '../../test/setup/postgres-cluster.ts';
+import { ROOT } from '../../test/setup/root.ts';
 import { atMost, exactly, type Finding, told } from './report.ts';
 import { inParallel, seeded } from './world.ts';
 

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type App, makeApp } from '../../src/app.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { roomId } from '../../src/base/terms.ts';
 import { readConfig } from '../../src/config.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
+import { ROOT } from '../../test/setup/root.ts';
 
 /** A server in this process, on the offline model and the built-in room, with a history that can be checked. */
 export type World = {
@@ -38,7 +38,7 @@ export async function openWorld(
       ...{ PATH: process.env.PATH, LANG: 'en', PORT: '0', FLOOD_LIMITS: 'off' },
       ...{ DATA_DIR: join(folder, 'data'), ...env },
     },
-    fileURLToPath(new URL('../..', import.meta.url)),
+    ROOT,
   );
   const log = makeLog({ level: 'silent', pretty: false });
   const app = await makeApp(config, {

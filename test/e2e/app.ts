@@ -1,15 +1,13 @@
 /** The whole server inside the test's own process, where a test needs to choose the time. */
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { AppDeps } from '../../src/app/ground.ts';
 import { type App, makeApp } from '../../src/app.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { DAVID, type TestMessage, waitFor } from './server.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export type MovableClock = Clock & {
   /** Moves the time of day; timers go on as they were. */

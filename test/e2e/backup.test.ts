@@ -2,12 +2,10 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { startServer, waitFor } from './server.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 function firekeeper(dataDir: string, ...args: readonly string[]): Promise<{ code: number; said: string }> {
   const env = { PATH: process.env.PATH, DATA_DIR: dataDir };

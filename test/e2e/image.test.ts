@@ -3,14 +3,13 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findFreePort } from '../setup/free-port.ts';
 import { listProductionPackages, readImage } from '../setup/image.ts';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { waitFor } from './server.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const image = readImage();
 let folder: string;
 let env: NodeJS.ProcessEnv;

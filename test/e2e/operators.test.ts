@@ -2,15 +2,13 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startOfflineModel } from '../../src/agent/offline/offline-model.ts';
 import { toLocalTime } from '../../src/base/local-time.ts';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { startServer, type TestServer, waitFor, withDatabase } from './server.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 type Ended = { readonly code: number; readonly out: string; readonly err: string };
 

@@ -2,14 +2,12 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { findFreePort } from '../setup/free-port.ts';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { makeSource, write } from './project-world.ts';
 import { type StartOptions, startServer, type TestServer, waitFor } from './server.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The command line as a process of its own, beside the server. */
 async function run(dataDir: string, ...args: readonly string[]) {

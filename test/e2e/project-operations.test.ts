@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { makeGitRepository } from '../../src/projects/git/git.ts';
@@ -11,10 +10,10 @@ import { type ProjectId, policySchema, type UpdateId } from '../../src/projects/
 import { openSqlite } from '../../src/store/sqlite/sqlite.ts';
 import { makeStore } from '../../src/store/store.ts';
 import { SCRIPTED_AGENT } from '../fixtures/scripted-agent.ts';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 import { makeProjectWorld, USER, write } from './project-world.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const QUIET = policySchema.parse({ recommendations: false, compact_above_tokens: null });
 const OPTIONS = {
   resume: 'auto',

@@ -4,12 +4,11 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFailed, onTestFinished } from 'vitest';
 import { findLeftProcesses, type LeftProcess } from '../setup/left-processes.ts';
+import { ROOT } from '../setup/root.ts';
 import { makeTempFolder } from '../setup/temp.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const UP_WITHIN_MS = 20_000;
 const STOPPED_WITHIN_MS = 12_000;
 

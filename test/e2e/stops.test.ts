@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../setup/root.ts';
 import { startModel } from './model.ts';
 import { makeBotsFolder, startServer, type TestServer, waitFor, withDatabase } from './server.ts';
 
@@ -171,7 +172,7 @@ describe('a second server on the same folder', () => {
   it('refuses to start and names the first, which goes on; after a kill -9 of the first it starts', async () => {
     const first = await startServer();
     const second = spawn('bin/node', ['src/main.ts'], {
-      cwd: fileURLToPath(new URL('../../', import.meta.url)),
+      cwd: ROOT,
       env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: first.dataDir },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -2,11 +2,9 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { ROOT } from './root.ts';
 import { makeTempFolder } from './temp.ts';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 type Ended = { readonly code: number; readonly out: string; readonly err: string };
 

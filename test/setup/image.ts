@@ -1,8 +1,9 @@
 /** What the Dockerfile says, as far as it can be known without Docker. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './root.ts';
 
-const ROOT = new URL('../../', import.meta.url);
-export const readRoot = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
+export const readRoot = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 export type Image = {
   /** What is copied out of the checkout, by any stage. */
