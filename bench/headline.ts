@@ -26,7 +26,6 @@ const AFTER_RESTART_MS = 1_500;
 
 const STEPS = ['first question', 'follow-up', 'follow-up', 'first after the restart', 'follow-up'] as const;
 const BARE = { live: 'bare live query', each: 'bare query for each message' } as const;
-type Step = (typeof STEPS)[number];
 type Mode = 'stateful' | 'stateless';
 type Times = Map<string, number[]>;
 
@@ -123,12 +122,12 @@ function makeBareLane(bench: Bench, sdk: BareSdk): Lane {
 }
 
 function toFindings(times: Times): Findings {
-  const of = (mode: Mode, step: Step): readonly number[] => times.get(`${mode}: ${step}`) ?? [];
-  const stateless = median(of('stateless', 'follow-up'));
-  const stateful = median(of('stateful', 'follow-up'));
+  const followUps = (lane: string): number => median(times.get(`${lane}: follow-up`) ?? []);
+  const stateless = followUps('stateless');
+  const stateful = followUps('stateful');
   const cut = 1 - stateful / stateless;
-  const bareLive = median(times.get(`${BARE.live}: follow-up`) ?? []);
-  const bareCut = 1 - bareLive / median(times.get(`${BARE.each}: follow-up`) ?? []);
+  const bareLive = followUps(BARE.live);
+  const bareCut = 1 - bareLive / followUps(BARE.each);
   const whole = 1 - (MODEL_MS + stateful) / (MODEL_MS + stateless);
   return {
     rows: [...times].map(([what, measured]) => toRow(`${what}, over the model`, 'ms', measured)),
