@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Cancel, Clock } from '../base/clock.ts';
 import type { Instant } from '../base/terms.ts';
 import type { Agent, AgentEvent, Prompt } from './agent.ts';
 import { decideStuck, nextLook } from './decide-stuck.ts';
@@ -84,14 +84,7 @@ export async function collectAnswer<Reason extends string>(
     const close = () => void agent.close().catch(() => {});
     const interrupt = () => void agent.interrupt().catch(close);
     // One that comes before the process has begun the turn is lost, so it is said again.
-    let stopSaying = (): void => {};
-    const sayAgain = (afterMs: number): void => {
-      stopSaying = clock.after(afterMs, () => {
-        interrupt();
-        sayAgain(afterMs * 2);
-      });
-    };
-    sayAgain(INTERRUPT_AGAIN_MS);
+    const stopSaying = moreAndMoreSeldom(clock, INTERRUPT_AGAIN_MS, interrupt);
     // An agent that ignores it, or whose pipe is stuck, is ended with everything that it started.
     const stopWaiting = clock.after(limits.graceMs, close);
     cancelLook = () => {
@@ -122,4 +115,13 @@ export async function collectAnswer<Reason extends string>(
     cancelLook();
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** Runs `work` after `delayMs`, and then again and again, each time after twice as long. */
+function moreAndMoreSeldom(clock: Clock, delayMs: number, work: () => void): Cancel {
+  let cancel = clock.after(delayMs, () => {
+    work();
+    cancel = moreAndMoreSeldom(clock, delayMs * 2, work);
+  });
+  return () => cancel();
 }
