@@ -8,20 +8,18 @@ import { makeEndpoints } from './endpoints.ts';
 const MINUTE = 60_000;
 const [a, b] = ['builtin:1:x', 'builtin:2:x'] as ConversationKey[] as [ConversationKey, ConversationKey];
 
+/** For the first conversation, where none is named. */
+const decide = (facts: Omit<Parameters<typeof decideEndpoint>[0], 'conversation'>, conversation = a) =>
+  decideEndpoint({ conversation, ...facts });
+
 describe('decideEndpoint', () => {
   it('uses the primary while its circuit is closed', () => {
-    expect(decideEndpoint({ conversation: a, circuit: CLOSED, now: 0, movedUntil: null }).endpoint).toBe(
-      'primary',
-    );
+    expect(decide({ circuit: CLOSED, now: 0, movedUntil: null }).endpoint).toBe('primary');
   });
 
   it('keeps a conversation that the primary failed with the fallback for a while', () => {
-    expect(decideEndpoint({ conversation: a, circuit: CLOSED, now: 5, movedUntil: 6 }).endpoint).toBe(
-      'fallback',
-    );
-    expect(decideEndpoint({ conversation: a, circuit: CLOSED, now: 6, movedUntil: 6 }).endpoint).toBe(
-      'primary',
-    );
+    expect(decide({ circuit: CLOSED, now: 5, movedUntil: 6 }).endpoint).toBe('fallback');
+    expect(decide({ circuit: CLOSED, now: 6, movedUntil: 6 }).endpoint).toBe('primary');
   });
 
   it('opens after three failures within a minute, not after three in a long time', () => {
@@ -32,14 +30,12 @@ describe('decideEndpoint', () => {
 
   it('lets one conversation probe when the open time is over, and the others stay away', () => {
     const open = { state: 'open', until: MINUTE } as const;
-    expect(
-      decideEndpoint({ conversation: a, circuit: open, now: MINUTE - 1, movedUntil: null }).endpoint,
-    ).toBe('fallback');
-    const probe = decideEndpoint({ conversation: a, circuit: open, now: MINUTE, movedUntil: null });
+    expect(decide({ circuit: open, now: MINUTE - 1, movedUntil: null }).endpoint).toBe('fallback');
+    const probe = decide({ circuit: open, now: MINUTE, movedUntil: null });
     expect(probe).toMatchObject({ endpoint: 'primary', circuit: { state: 'half-open' } });
     const again = { circuit: probe.circuit, now: MINUTE + 1, movedUntil: null };
-    expect(decideEndpoint({ conversation: a, ...again }).endpoint).toBe('primary');
-    expect(decideEndpoint({ conversation: b, ...again }).endpoint).toBe('fallback');
+    expect(decide(again).endpoint).toBe('primary');
+    expect(decide(again, b).endpoint).toBe('fallback');
     expect(afterTurn(probe.circuit, true, MINUTE + 2)).toEqual(CLOSED);
     expect(afterTurn(probe.circuit, false, MINUTE + 2)).toMatchObject({ state: 'open' });
   });

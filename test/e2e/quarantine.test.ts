@@ -44,16 +44,30 @@ async function endAgents(app: TestApp): Promise<void> {
   await waitFor(async () => ((await app.parts.agents.census()).length === 0 ? true : null));
 }
 
+/** Nothing of any transcript is there. */
+function withoutTranscripts(store: Store): Store {
+  return { ...store, transcripts: { ...store.transcripts, load: async () => null } };
+}
+
+/** A bot that tells of a lost memory has been told of Momo, and its process is gone. */
+async function startWithMomo(
+  wrapStore: (store: Store) => Store,
+  facts: Readonly<Record<string, unknown>> = {},
+) {
+  const model = await startModel();
+  const bots = makeBotsFolder({ bot_id: 'assistant', default: true, recap: true, ...facts });
+  const env = { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0' };
+  const app = await startApp({ clock: systemClock, env, wrapStore });
+  await app.say('lobby', 'my cat is called Momo');
+  await texts(app, 1);
+  await endAgents(app);
+  return { model, app };
+}
+
 describe('a session that fails to resume twice', () => {
   it('is quarantined in the same turn: the next one is told what was said, the room once, and the dead id rests', async () => {
-    const model = await startModel();
     const shelf = makeBadShelf();
-    const bots = makeBotsFolder({ bot_id: 'assistant', default: true, recap: true });
-    const env = { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0' };
-    const app = await startApp({ clock: systemClock, env, wrapStore: shelf.wrapStore });
-    await app.say('lobby', 'my cat is called Momo');
-    await texts(app, 1);
-    await endAgents(app);
+    const { model, app } = await startWithMomo(shelf.wrapStore);
 
     await app.say('lobby', 'who is my cat?');
     const [, notice, reply] = await texts(app, 3);
@@ -105,17 +119,7 @@ describe('a session that fails to resume twice', () => {
 
 describe('a session that its process finds gone', () => {
   it('is lost in the same turn, and what was said before is told though the first try of that fails', async () => {
-    const model = await startModel();
-    const bots = makeBotsFolder({ bot_id: 'assistant', default: true, recap: true });
-    const env = { ...model.env, BOTS_DIRS: bots, SPARE_AGENTS: '0' };
-    const wrapStore = (store: Store): Store => ({
-      ...store,
-      transcripts: { ...store.transcripts, load: async () => null },
-    });
-    const app = await startApp({ clock: systemClock, env, wrapStore });
-    await app.say('lobby', 'my cat is called Momo');
-    await texts(app, 1);
-    await endAgents(app);
+    const { model, app } = await startWithMomo(withoutTranscripts);
     await app.say('lobby', 'who is my cat? think for 30 seconds');
     await waitFor(() => (countIn(model.requests().at(-1), 'think for 30 seconds') > 0 ? true : null));
     expect(countIn(model.requests().at(-1), '<recap>')).toBe(1);
@@ -137,17 +141,7 @@ describe('a session that its process finds gone', () => {
   });
 
   it('is told to the room once, by the turn with which the new one takes hold', async () => {
-    const model = await startModel();
-    const facts = { bot_id: 'assistant', default: true, recap: true, turn_timeout_seconds: 3 };
-    const env = { ...model.env, BOTS_DIRS: makeBotsFolder(facts), SPARE_AGENTS: '0' };
-    const wrapStore = (store: Store): Store => ({
-      ...store,
-      transcripts: { ...store.transcripts, load: async () => null },
-    });
-    const app = await startApp({ clock: systemClock, env, wrapStore });
-    await app.say('lobby', 'my cat is called Momo');
-    await texts(app, 1);
-    await endAgents(app);
+    const { model, app } = await startWithMomo(withoutTranscripts, { turn_timeout_seconds: 3 });
     model.setScript(() => ({ kind: 'text', text: 'Too late.', delayMs: 60_000 }));
     await app.say('lobby', 'who is my cat?');
     await waitFor(() => (countIn(model.requests().at(-1), 'who is my cat?') > 0 ? true : null));
